@@ -1,0 +1,71 @@
+"""prepkit: data that a Keras classifier converges on. Composable, tf.data-compatible stages, fitted by streaming."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prepkit.core import Stage
+    from prepkit.errors import PrepkitError
+    from prepkit.features.choose import Drop, Map, Select
+    from prepkit.features.clip import Clip
+    from prepkit.features.datetime import Datetime
+    from prepkit.features.encode import Hash, Lookup, OneHot
+    from prepkit.features.impute import Impute
+    from prepkit.features.rescale import Rescale
+    from prepkit.features.text import Text
+    from prepkit.keras import Served
+    from prepkit.metadata import Metadata
+    from prepkit.pipeline import FittedPipeline, Pipeline, Prepared, load
+    from prepkit.profile.recommend import recommend
+    from prepkit.rows.rebalance import Rebalance
+    from prepkit.source import as_source
+    from prepkit.spec import Column, Label, Spec
+
+_HOME = {
+    "Clip": "features.clip",
+    "Column": "spec",
+    "Datetime": "features.datetime",
+    "Drop": "features.choose",
+    "FittedPipeline": "pipeline",
+    "Hash": "features.encode",
+    "Impute": "features.impute",
+    "Label": "spec",
+    "Lookup": "features.encode",
+    "Map": "features.choose",
+    "Metadata": "metadata",
+    "OneHot": "features.encode",
+    "Pipeline": "pipeline",
+    "Prepared": "pipeline",
+    "PrepkitError": "errors",
+    "Rebalance": "rows.rebalance",
+    "Rescale": "features.rescale",
+    "Select": "features.choose",
+    "Served": "keras",
+    "Spec": "spec",
+    "Stage": "core",
+    "Text": "features.text",
+    "as_source": "source",
+    "load": "pipeline",
+    "recommend": "profile.recommend",
+}
+
+__all__ = [
+    "Clip", "Column", "Datetime", "Drop", "FittedPipeline", "Hash", "Impute", "Label", "Lookup", "Map", "Metadata",
+    "OneHot", "Pipeline", "Prepared", "PrepkitError", "Rebalance", "Rescale", "Select", "Served", "Spec", "Stage",
+    "Text", "as_source", "load", "recommend",
+]  # fmt: skip
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Each name is imported when it is first used: TensorFlow takes seconds."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'prepkit' has no attribute {name!r}")
+    value = getattr(import_module(f"prepkit.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

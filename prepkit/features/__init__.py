@@ -1,0 +1,1 @@
+"""Column stages: features to features, the same in training, evaluation and serving."""

@@ -1,0 +1,320 @@
+"""Fit a chain of stages in as few scans of the source as its meaning allows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from prepkit.core import Stage
+from prepkit.entry import Decoded, Entry
+from prepkit.errors import PrepkitError
+from prepkit.flow import Flow, check_output
+from prepkit.labels import classes_of, decode_label
+from prepkit.progress import track
+from prepkit.scan import Coded, Statistic, Vocabulary, accumulator
+from prepkit.source import CHUNK, RawChunk, Source
+from prepkit.source.infer import infer_column, infer_label_form
+from prepkit.spec import CODES, STRINGS, Kind, Label, Spec
+
+ALL: frozenset[Statistic] = frozenset({"moments", "extremes", "quantiles", "vocabulary"})
+SAMPLE = 50_000  # rows that inference looks at
+HELD = 2**24  # values that all quantile sketches of a streamed source hold together: 64 to 128 MB
+LISTED = 1000  # row numbers that the ledger keeps of one reason
+Request = dict[str, set[Statistic]]
+
+
+@dataclass
+class Rows:
+    """What became of the rows that were read."""
+
+    read: int = 0
+    unlabelled: int = 0
+    unlabelled_rows: list[int] = field(default_factory=list)  # the first of their numbers
+    classes: Vocabulary = field(default_factory=Vocabulary)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What fitting found out."""
+
+    raw: Spec
+    vocabularies: Mapping[str, tuple[str, ...]]
+    learned: tuple[Any, ...]
+    rows: Rows
+    missing_cells: Mapping[str, int]
+    scans: int
+
+
+class Reader:
+    """A source of which the head is looked at without starting to read twice."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.scans = 0
+        self._begun = source.chunks()
+        try:
+            self.head = next(self._begun)
+        except StopIteration:
+            raise PrepkitError(f"{source.name} has no rows: nothing to prepare.") from None
+        self._unread = True
+
+    def chunks(self) -> Iterator[RawChunk]:
+        self.scans += 1
+        if self._unread:
+            self._unread = False
+            return itertools.chain([self.head], self._begun)
+        return self.source.chunks()
+
+
+def infer(
+    source: Source, chunk: RawChunk, label: str | None, kinds: Mapping[str, Kind], *, labelled: bool = True
+) -> Spec:
+    """The spec of what `chunk`, the first of `source`, looks like."""
+    complete = source.random_access
+    size = len(chunk)
+    sample = slice(None) if size <= SAMPLE else slice(0, size, -(-size // SAMPLE))
+
+    def sampled(values: Any) -> Any:
+        if sample == slice(None):
+            return values
+        return values[sample] if isinstance(values, np.ndarray) else values.take(np.arange(size)[sample])
+
+    if chunk.matrix is not None:
+        some = chunk.matrix[sample]
+        columns = [infer_column(f"x{i}", some[:, i], complete=complete) for i in range(some.shape[1])]
+    else:
+        columns = [infer_column(name, sampled(values), complete=complete) for name, values in chunk.columns.items()]
+    if unknown := [n for n in kinds if n not in {c.name for c in columns}]:
+        raise PrepkitError(f"kinds names columns {unknown}, which are not there: {[c.name for c in columns][:20]} are.")
+    columns = [
+        replace(c, kind=kinds[c.name], role="feature", notes=(*c.notes, "kind as told")) if c.name in kinds else c
+        for c in columns
+    ]
+    found = None
+    if labelled:
+        if chunk.label is None:
+            raise PrepkitError(f"{source.name} comes without labels: say label='COLUMN', or give (X, y).")
+        form = infer_label_form(sampled(chunk.label), label or "y")
+        found = Label(label, form, tuple(range(chunk.label.shape[1])) if form == "one_hot" else ())
+    return Spec(tuple(columns), found, source.structure)
+
+
+def at_stage(i: int, stages: Sequence[Stage[Any]], error: PrepkitError) -> PrepkitError:
+    return PrepkitError(f"in stage {i + 1} of {len(stages)} ({type(stages[i]).__name__}): {error}")
+
+
+def coded_columns(stages: Sequence[Stage[Any]], raw: Spec, output: str) -> dict[str, tuple[str, ...]]:
+    """The categorical columns that enter as codes, since OneHot or Lookup reads them first, with no category yet.
+
+    Runs the whole chain on the spec alone, so that a wrong composition fails here, before a byte is read.
+    """
+    spec = Entry(raw, {}).spec
+    first: dict[str, bool] = {}
+    for i, stage in enumerate(stages):
+        try:
+            for column in stage.selected(spec):
+                if column.kind == "categorical" and (stage.needs_codes or stage.needs_strings):
+                    first.setdefault(column.name, stage.needs_codes)
+                if stage.needs_codes and not first.get(column.name, True):
+                    raise PrepkitError(f"column {column.name!r} was made or read as strings by an earlier stage: use Hash.")
+            spec = stage.output(spec, None)
+        except PrepkitError as error:
+            raise at_stage(i, stages, error) from None
+    check_output(spec, output)
+    return {name: () for name in raw.names if first.get(name)}
+
+
+def fit(reader: Reader, stages: Sequence[Stage[Any]], raw: Spec, output: str) -> Fit:
+    """Learn the stages one after another, on labelled rows only, sharing scans.
+
+    A stage learns from what was measured before; behind it the statistics are carried along (see
+    `prepkit.scan`). Only where that is not possible are the data read again, with the stages
+    learned so far applied, and then all is measured that the later stages can use.
+    """
+    entry = Entry(raw, coded_columns(stages, raw, output))
+    known: dict[tuple[str, Statistic], Any] = {}
+    learned: list[Any] = []
+    rows = Rows()
+    missing: dict[str, int] = {}
+    spec = entry.spec
+    for i, stage in enumerate([*stages, None]):
+        try:
+            needs = {} if stage is None else stage.needs(spec)
+            lacking = any((s, statistic) not in known for s, wanted in needs.items() for statistic in wanted)
+            if lacking or (stage is None and not reader.scans):
+                first = not reader.scans
+                request = _ahead(stages[i:], spec)
+                if first:
+                    request = _at_first(request, entry, set(known))
+                measured = _scan(reader, entry, list(stages[:i]), learned, request, rows if first else None)
+                if first:
+                    missing = {s: m.missing for (s, _), m in measured.items()}
+                    vocabularies = {n: tuple(sorted(measured[n, "vocabulary"].counts)) for n in entry.vocabularies}
+                    raw = _with_classes(raw, rows)
+                    entry = Entry(raw, vocabularies)
+                    spec = entry.spec
+                    for before, state in zip(stages, learned, strict=False):
+                        measured = _carried(before, state, spec, measured)
+                        spec = before.output(spec, state)
+                known |= measured
+            if stage is None:
+                break
+            state = stage.learn(spec, known)
+        except PrepkitError as error:
+            if stage is None or str(error).startswith("in stage"):
+                raise
+            raise at_stage(i, stages, error) from error
+        known = _carried(stage, state, spec, known)
+        spec = stage.output(spec, state)
+        known = {(s, k): v for (s, k), v in known.items() if s in _series(spec)}
+        learned.append(state)
+    return Fit(raw, entry.vocabularies, tuple(learned), rows, missing, reader.scans)
+
+
+def _series(spec: Spec) -> set[str]:
+    return {s for c in spec.columns for s in c.series if c.kind not in ("encoded", "id")}
+
+
+def _with_classes(raw: Spec, rows: Rows) -> Spec:
+    if raw.label is None:
+        return raw
+    if raw.label.form == "one_hot":
+        rows_of = {k: n for k, n in rows.classes.counts.items() if n}
+        classes_of(rows_of, "one_hot", rows.read, raw.label.name)
+        return raw  # its classes were counted when the label was inferred
+    classes = classes_of(rows.classes.counts, raw.label.form, rows.read, raw.label.name)
+    return replace(raw, label=replace(raw.label, classes=classes))
+
+
+def _ahead(stages: Sequence[Stage[Any]], spec: Spec) -> Request:
+    """What the stages from here on can use of what is measured here."""
+    request: Request = {}
+    lost: Request = {}
+    here = _series(spec)
+    for stage in stages:
+        for series, wanted in stage.needs(spec).items():
+            if series in here:
+                request.setdefault(series, set()).update(set(wanted) - lost.get(series, set()))
+        for series in (s for c in stage.selected(spec) for s in c.series):
+            lost.setdefault(series, set()).update(ALL - stage.carries)
+        spec = stage.output(spec, None)
+        here &= _series(spec)
+    return {series: wanted for series, wanted in request.items() if wanted}
+
+
+def _at_first(request: Request, entry: Entry, known: set[Any]) -> Request:
+    """In the first scan also the vocabularies of all coded columns, and the missing cells of all the others."""
+    for name in entry.vocabularies:
+        request.setdefault(name, set()).add("vocabulary")
+    for column in entry.spec.columns:
+        if column.kind in ("numeric", "boolean", "datetime"):
+            request.setdefault(column.name, {"extremes"})
+    return request
+
+
+def _carried(stage: Stage[Any], state: Any, spec: Spec, known: Mapping[Any, Any]) -> dict[Any, Any]:
+    chosen = {s for c in stage.selected(spec) for s in c.series}
+    out = {}
+    for (series, statistic), measured in known.items():
+        if series in chosen:
+            measured = stage.carry(state, series, measured) if statistic in stage.carries else None
+        if measured is not None:
+            out[series, statistic] = measured
+    return out
+
+
+def _scan(
+    reader: Reader,
+    entry: Entry,
+    stages: list[Stage[Any]],
+    learned: Sequence[Any],
+    request: Request,
+    rows: Rows | None,
+) -> dict[Any, Any]:
+    """Read all rows once and measure what is asked, behind the stages given; count the rows in the first scan."""
+    sketches = max(1, sum("quantiles" in wanted for wanted in request.values()))
+    cap = None if reader.source.random_access else max(65_536, HELD // sketches)
+    measured: dict[Any, Any] = {
+        (series, statistic): accumulator(statistic, quantile_cap=cap)
+        for series, wanted in request.items()
+        for statistic in sorted(wanted)
+    }
+    flow = Flow(entry, stages, learned)
+    run = tf.function(flow.blocks, reduce_retracing=True)
+    touched = {s for stage, spec in zip(stages, flow.specs, strict=False) for c in stage.selected(spec) for s in c.series}
+    direct = {key for key in measured if key[0] not in touched and key[0] in _series(entry.spec)}
+    direct |= {key for key in measured if key[0] in entry.vocabularies}
+    behind = [key for key in measured if key not in direct]
+    total = -(-(reader.source.n_rows or 0) // CHUNK) or None
+    for chunk in track(reader.chunks(), "reading", total):
+        decoded = entry.decode(chunk)
+        label = entry.raw.label
+        y = None if label is None or chunk.label is None else decode_label(chunk.label, label.form, label.name)
+        keep = None
+        if y is not None and (y.codes < 0).any():
+            keep = y.codes >= 0
+        if rows is not None:
+            _count(rows, len(chunk), y)
+        decoded = decoded if keep is None else {n: values[keep] for n, values in decoded.items()}
+        views = series_of(decoded, entry.spec)
+        for series, statistic in measured:
+            if (series, statistic) in direct:
+                measured[series, statistic].update(views[series])
+        if behind:
+            matrix = chunk.matrix if keep is None or chunk.matrix is None else chunk.matrix[keep]
+            for transformed in _pieces(flow, run, decoded, matrix):
+                for series, statistic in behind:
+                    measured[series, statistic].update(transformed[series])
+    return measured
+
+
+def _count(rows: Rows, n: int, y: Coded | None) -> None:
+    if y is not None:
+        rows.classes.update(y)
+        without = np.flatnonzero(y.codes < 0)
+        rows.unlabelled += len(without)
+        rows.unlabelled_rows += (without + rows.read).tolist()[: max(0, LISTED - len(rows.unlabelled_rows))]
+    rows.read += n
+
+
+def series_of(decoded: Decoded, spec: Spec) -> dict[str, Any]:
+    """Each scalar column as it is, and each channel of a tensor by itself."""
+    out: dict[str, Any] = {}
+    for column in spec.columns:
+        values = decoded[column.name]
+        if not column.shape:
+            out[column.name] = values
+        elif len(column.series) == 1:
+            out[column.name] = values.reshape(-1)
+        else:
+            flat = values.reshape(-1, column.shape[-1])
+            out |= {name: flat[:, i] for i, name in enumerate(column.series)}
+    return out
+
+
+def _pieces(flow: Flow, run: Any, decoded: Decoded, matrix: np.ndarray | None) -> Iterator[dict[str, Any]]:
+    """The series of decoded columns behind the stages of `flow`, some rows at a time."""
+    n = len(next(iter(decoded.values()))) if matrix is None else len(matrix)
+    reads_strings = any(stage.needs_strings for stage in flow.stages)
+    for start in range(0, n, CHUNK):
+        rows = slice(start, start + CHUNK)
+        piece = {name: values[rows] for name, values in decoded.items()}
+        nothing = Coded(np.full(min(CHUNK, n - start), -1, np.int32), ())
+        for c in flow.entry.spec.columns:  # numbers never depend on codes, and on strings only through Map
+            if c.block == CODES or (c.block == STRINGS and not reads_strings):
+                piece[c.name] = nothing
+        packed = flow.entry.pack(piece, None if matrix is None else matrix[rows])
+        blocks = run({block: tf.constant(x) for block, x in packed.items()})
+        out: dict[str, Any] = {}
+        for block, columns in flow.spec_out.blocks().items():
+            x = blocks[block].numpy()
+            if len(columns) == 1 and columns[0].shape:
+                out |= series_of({columns[0].name: x}, flow.spec_out.with_columns(columns))
+            elif all(not c.shape for c in columns):
+                out |= {c.name: x[:, i] for i, c in enumerate(columns)}
+        yield out

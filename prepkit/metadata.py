@@ -1,0 +1,140 @@
+"""What training needs to know beside the dataset."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from prepkit.spec import Label, Spec
+
+
+@dataclass(frozen=True)
+class Advice:
+    """The end of the model that fits the labels.
+
+    Args:
+        units: of the last layer.
+        activation: of the last layer.
+        loss: to compile with.
+        initial_bias: of the last layer, one number a unit, so that the untrained model predicts the
+            prior: log(prior), or log-odds for one unit. Karpathy 2019; TensorFlow's imbalanced-data tutorial.
+    """
+
+    units: int
+    activation: str
+    loss: str
+    initial_bias: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What became of every row: rows_in = trained + refused + dropped.
+
+    Args:
+        rows_in: rows that were read.
+        trained: rows that an epoch trains on, each counted once.
+        refused: rows kept out before training, by reason.
+        dropped: rows that a training stage left out, by reason.
+        row_numbers: the first 1,000 row numbers (from 0, in order of reading) of each reason.
+    """
+
+    rows_in: int
+    trained: int
+    refused: Mapping[str, int]
+    dropped: Mapping[str, int]
+    row_numbers: Mapping[str, tuple[int, ...]]
+
+    def __str__(self) -> str:
+        reasons = [f"{n:,} {why}" for why, n in (*self.refused.items(), *self.dropped.items())]
+        return f"{self.rows_in:,} rows in, {self.trained:,} trained" + "".join(f", {r}" for r in reasons)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What was found and decided, as plain data; JSON both ways.
+
+    Args:
+        spec_in: the columns as they come in, with what inference decided about each.
+        spec_out: the columns as they come out.
+        output: "dense" or "dict".
+        labels: "int" or "one_hot", as the dataset has them.
+        feature_names: of the dense matrix's columns, in order.
+        features_of: the feature names that each raw column gave rise to.
+        class_names: in the order of the class numbers.
+        counts_before: labelled rows of each class, as read.
+        counts: rows of each class in an epoch.
+        prior: share of each class before training stages, summing to 1.
+        class_weight: for `model.fit(class_weight=...)`: as the recipe's Rebalance says, else 1.0 for
+            every class. Dense, with mean 1 over the rows. None where it is folded into the weights
+            that the dataset already has.
+        advice: units, activation, loss and initial bias of the last layer.
+        vocabulary_sizes: for each id column, the number of ids, which is an embedding's input_dim.
+        missing_cells: missing or infinite cells of the training rows, by column, where there were any.
+        batch_size: rows a batch; None for a pipeline that was fitted only.
+        steps_per_epoch: batches an epoch, the last, smaller one included; None likewise.
+        ledger: what became of every row.
+        seed: of the shuffle; None likewise.
+        scans: how often the source was read to fit.
+        versions: of prepkit and of the libraries that the numbers depend on.
+        data_fingerprint: of what was read and measured: equal for equal data in whatever batches.
+        recipe_fingerprint: of the recipe.
+    """
+
+    spec_in: Spec
+    spec_out: Spec
+    output: str
+    labels: str
+    feature_names: tuple[str, ...]
+    features_of: Mapping[str, tuple[str, ...]]
+    class_names: tuple[str, ...]
+    counts_before: tuple[int, ...]
+    counts: tuple[int, ...]
+    prior: tuple[float, ...]
+    class_weight: Mapping[int, float] | None
+    advice: Advice
+    vocabulary_sizes: Mapping[str, int]
+    missing_cells: Mapping[str, int]
+    batch_size: int | None
+    steps_per_epoch: int | None
+    ledger: Ledger
+    seed: int | None
+    scans: int
+    versions: Mapping[str, str]
+    data_fingerprint: str
+    recipe_fingerprint: str
+
+    def to_json(self) -> str:
+        """As JSON text."""
+        data = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        data["spec_in"], data["spec_out"] = self.spec_in.to_json(), self.spec_out.to_json()
+        data["advice"], data["ledger"] = dataclasses.asdict(self.advice), dataclasses.asdict(self.ledger)
+        return json.dumps(data, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> Metadata:
+        """The other way round."""
+        data: dict[str, Any] = json.loads(text)
+        for name in ("feature_names", "class_names", "counts_before", "counts", "prior"):
+            data[name] = tuple(data[name])
+        data["spec_in"], data["spec_out"] = Spec.from_json(data["spec_in"]), Spec.from_json(data["spec_out"])
+        data["features_of"] = {k: tuple(v) for k, v in data["features_of"].items()}
+        if data["class_weight"] is not None:
+            data["class_weight"] = {int(k): v for k, v in data["class_weight"].items()}
+        data["advice"] = Advice(**data["advice"] | {"initial_bias": tuple(data["advice"]["initial_bias"])})
+        rows = {k: tuple(v) for k, v in data["ledger"]["row_numbers"].items()}
+        data["ledger"] = Ledger(**data["ledger"] | {"row_numbers": rows})
+        return cls(**data)
+
+
+def advise(label: Label, labels: str, prior: tuple[float, ...]) -> Advice:
+    """The last layer for this label form and prior (a class without rows counts as one in a million)."""
+    safe = np.maximum(np.asarray(prior, np.float64), 1e-6)
+    if len(prior) == 2 and labels == "int":
+        return Advice(1, "sigmoid", "binary_crossentropy", (float(np.log(safe[1] / safe[0])),))
+    loss = "categorical_crossentropy" if labels == "one_hot" else "sparse_categorical_crossentropy"
+    return Advice(len(prior), "softmax", loss, tuple(float(v) for v in np.log(safe)))

@@ -1,0 +1,128 @@
+"""Choose a recipe from the data, with a reason for each stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from prepkit.core import Stage
+from prepkit.entry import Entry
+from prepkit.errors import PrepkitError
+from prepkit.features.choose import Drop
+from prepkit.features.datetime import Datetime
+from prepkit.features.encode import OneHot
+from prepkit.features.impute import Impute
+from prepkit.features.rescale import Rescale
+from prepkit.features.text import Text
+from prepkit.fit import Reader, infer
+from prepkit.labels import decode_label
+from prepkit.pipeline import Pipeline
+from prepkit.rows.rebalance import Rebalance
+from prepkit.scan import Coded
+from prepkit.source import as_source
+from prepkit.spec import Column, Kind, Spec
+
+MANY = 40  # categories from which a column's spellings tell more than its categories
+RARE = 0.2  # share of the rows, times the number of classes, below which a class is rare
+
+
+def recommend(
+    data: Any,
+    label: str | None = None,
+    *,
+    kinds: Mapping[str, Kind] | None = None,
+    batched: bool | None = None,
+) -> Pipeline:
+    """A pipeline chosen from the data, whose stages carry their reason.
+
+    Looks at all of a table in memory, and at the first rows of what is streamed.
+
+    Args:
+        data: training data; whatever `as_source` reads.
+        label: the column that is the label, where it is not given beside the features.
+        kinds: for some columns, the kind that inference should not guess.
+        batched: for a dataset whose shapes leave it open, whether its elements are batches.
+
+    Raises:
+        PrepkitError: as `Pipeline.fit`; and if no column is left to learn from.
+
+    Example:
+        >>> import pandas as pd
+        >>> import prepkit as pk
+        >>> frame = pd.DataFrame({"age": [20.0, None, 40.0], "job": ["cook", "smith", "cook"], "y": [0, 1, 0]})
+        >>> [type(stage).__name__ for stage in pk.recommend(frame, label="y").stages]
+        ['Impute', 'Rescale', 'OneHot']
+    """
+    source = as_source(data, label, batched=batched)
+    chunk = Reader(source).head
+    spec = infer(source, chunk, label, kinds or {})
+    decoded = Entry(spec, {}).decode(chunk)
+    assert spec.label is not None and chunk.label is not None
+    labels = decode_label(chunk.label, spec.label.form, spec.label.name)
+    useless = [c for c in spec.columns if c.role != "feature"]
+    columns = [c for c in spec.columns if c.role == "feature"]
+    if not columns:
+        raise PrepkitError("no column to learn from: all are " + ", ".join(f"{c.name!r} ({c.role})" for c in useless[:8]))
+    stages: list[Stage[Any]] = []
+    if useless:
+        why = "; ".join(f"{c.name}: {c.role}" for c in useless[:8])
+        stages.append(Drop([c.name for c in useless], reason=f"nothing to learn from: {why}"))
+    stages += _numbers(spec, columns, decoded)
+    stages += _categories(columns, decoded)
+    stages += _balance(labels, spec)
+    return Pipeline(stages)
+
+
+def _numbers(spec: Spec, columns: Sequence[Column], decoded: Mapping[str, Any]) -> list[Stage[Any]]:
+    stages: list[Stage[Any]] = []
+    if any(c.kind == "datetime" for c in columns):
+        stages.append(Datetime(reason="points in time as a trend and as cycles"))
+    numeric = [c for c in columns if c.kind in ("numeric", "tensor")]
+    pixels = bool(numeric) and all(_is_pixels(decoded[c.name]) for c in numeric)
+    if not pixels:
+        missing = [c.name for c in columns if _has_missing(decoded[c.name])]
+        why = f"missing cells in {', '.join(missing[:5])}" if missing else "for missing cells in later data"
+        stages.append(Impute(indicator=any(c.kind in ("numeric", "boolean") for c in columns), reason=why))
+    if pixels:
+        stages.append(Rescale("unit", reason="pixels from 0 to 255"))
+    elif numeric or any(c.kind == "datetime" for c in columns):
+        stages.append(Rescale("squash", reason="one scale for all columns, outliers within 3 units"))
+    return stages
+
+
+def _is_pixels(values: Any) -> bool:
+    """uint8, or whole numbers from 0 to 255 of which some are large."""
+    if values.dtype == np.uint8:
+        return True
+    some = values[:1000]
+    return bool(values.ndim > 1 and np.isfinite(some).all() and some.min() >= 0 and 1 < some.max() <= 255)
+
+
+def _has_missing(values: Any) -> bool:
+    if isinstance(values, Coded):
+        return bool((values.codes < 0).any())
+    return values.dtype.kind == "f" and not bool(np.isfinite(values).all())
+
+
+def _categories(columns: Sequence[Column], decoded: Mapping[str, Any]) -> list[Stage[Any]]:
+    few = [c.name for c in columns if c.kind == "categorical" and len(decoded[c.name].values) <= MANY]
+    many = [c.name for c in columns if c.kind == "categorical" and len(decoded[c.name].values) > MANY]
+    texts = [c.name for c in columns if c.kind == "text"]
+    stages: list[Stage[Any]] = []
+    if few:
+        most = max(len(decoded[n].values) for n in few)
+        stages.append(OneHot(columns=few, reason=f"{len(few)} columns of at most {most} categories"))
+    if many or texts:
+        stages.append(Text(columns=[*many, *texts], reason=f"free text or more than {MANY} categories"))
+    return stages
+
+
+def _balance(labels: Coded, spec: Spec) -> list[Stage[Any]]:
+    counts = np.bincount(labels.codes[labels.codes >= 0])
+    counts = counts[counts > 0]
+    if len(counts) < 2 or counts.min() / counts.sum() * len(counts) >= RARE:
+        return []
+    share = 100 * counts.min() / counts.sum()
+    return [Rebalance("class_weight", reason=f"the rarest of {len(counts)} classes has {share:.2g} % of the rows")]

@@ -1,0 +1,1 @@
+"""Row stages and training stages: which rows come in, and how the training rows count."""

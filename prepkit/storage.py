@@ -1,0 +1,290 @@
+"""Artifacts on disk: JSON and NPZ, versioned, checksummed, written whole or not at all; loading runs no code."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from prepkit.core import Nothing, Stage
+from prepkit.entry import Entry
+from prepkit.errors import PrepkitError
+from prepkit.features.choose import Drop, Map, Select
+from prepkit.features.clip import Bounds, Clip
+from prepkit.features.datetime import Datetime
+from prepkit.features.encode import Categories, Hash, Lookup, OneHot
+from prepkit.features.impute import Fill, Impute
+from prepkit.features.rescale import Rescale, Scale
+from prepkit.features.text import Text
+from prepkit.flow import Flow
+from prepkit.rows.rebalance import Rebalance
+from prepkit.spec import Spec
+
+FORMAT = 1
+PIPELINE, ARRAYS, DATA = "pipeline.json", "arrays.npz", "data"
+
+# Every stage, and what it learns.
+STAGES: Mapping[str, tuple[type[Stage[Any]], type[Any]]] = {
+    "Impute": (Impute, Fill),
+    "Clip": (Clip, Bounds),
+    "Rescale": (Rescale, Scale),
+    "OneHot": (OneHot, Categories),
+    "Lookup": (Lookup, Categories),
+    "Hash": (Hash, Nothing),
+    "Text": (Text, Nothing),
+    "Datetime": (Datetime, Nothing),
+    "Drop": (Drop, Nothing),
+    "Select": (Select, Nothing),
+    "Map": (Map, Nothing),
+    "Rebalance": (Rebalance, Nothing),
+}
+
+Functions = Mapping[str, Callable[..., Any]]
+
+
+# -- stages ------------------------------------------------------------------------------------
+
+
+def stage_settings(stage: Stage[Any]) -> dict[str, Any]:
+    """The settings that differ from the defaults, by name."""
+    values = {f.name: (getattr(stage, f.name), f.default) for f in dataclasses.fields(stage)}
+    return {name: value for name, (value, default) in values.items() if callable(value) or value != default}
+
+
+def stage_to_json(stage: Stage[Any]) -> dict[str, Any]:
+    """A stage by its name and settings, without functions that a `Map` maps by.
+
+    Raises:
+        PrepkitError: if it chooses its columns by a function.
+    """
+    out: dict[str, Any] = {"stage": type(stage).__name__}
+    for name, value in stage_settings(stage).items():
+        if isinstance(stage, Map) and name == "function":
+            continue
+        if callable(value):
+            raise PrepkitError(
+                f"{type(stage).__name__}: {name} is a function, and functions are not saved: choose by names, globs "
+                "or kinds instead."
+            )
+        out[name] = list(value) if isinstance(value, tuple) else value
+    return out
+
+
+def stage_from_json(data: Mapping[str, Any], functions: Functions) -> Stage[Any]:
+    """The other way round; `functions` hands back what `Map` stages need, by name."""
+    settings = dict(data)
+    name = settings.pop("stage", None)
+    if name not in STAGES:
+        raise PrepkitError(f"recipe names the stage {name!r}: there are {', '.join(STAGES)}.")
+    if name == "Map":
+        if settings.get("name") not in functions:
+            raise PrepkitError(
+                f"the recipe has Map {settings.get('name')!r}, whose function is not saved: "
+                f"hand it over with functions={{{settings.get('name')!r}: function}}."
+            )
+        settings["function"] = functions[settings["name"]]
+    kind = STAGES[name][0]
+    known = {f.name for f in dataclasses.fields(kind)}
+    if unknown := sorted(set(settings) - known):
+        raise PrepkitError(f"{name} has no setting {', '.join(unknown)}: it has {', '.join(sorted(known))}.")
+    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()})
+
+
+# -- what was learned --------------------------------------------------------------------------
+
+
+def learned_to_json(learned: Any, key: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """A frozen dataclass of mappings and tuples as JSON; mappings to numbers go into `arrays`."""
+    out: dict[str, Any] = {}
+    for f in dataclasses.fields(learned):
+        value = getattr(learned, f.name)
+        if isinstance(value, Mapping) and value and all(isinstance(v, float) for v in value.values()):
+            arrays[f"{key}.{f.name}"] = np.array(list(value.values()), np.float64)
+            out[f.name] = {"names": list(value), "array": f"{key}.{f.name}"}
+        else:
+            out[f.name] = {"value": dict(value) if isinstance(value, Mapping) else list(value)}
+    return out
+
+
+def learned_from_json(kind: type[Any], data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
+    """The other way round."""
+    values: dict[str, Any] = {}
+    for name, part in data.items():
+        if "array" in part:
+            values[name] = dict(zip(part["names"], arrays[part["array"]].tolist(), strict=True))
+        elif isinstance(part["value"], dict):
+            values[name] = {k: tuple(v) if isinstance(v, list) else v for k, v in part["value"].items()}
+        else:
+            values[name] = tuple(part["value"])
+    return kind(**values)
+
+
+def flow_to_json(flow: Flow) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """A flow as JSON and the arrays that it points to."""
+    arrays: dict[str, np.ndarray] = {}
+    data = {
+        "spec": flow.entry.raw.to_json(),
+        "vocabularies": {n: list(v) for n, v in flow.entry.vocabularies.items()},
+        "stages": [stage_to_json(s) for s in flow.stages],
+        "learned": [learned_to_json(state, str(i), arrays) for i, state in enumerate(flow.learned)],
+        "output": flow.output,
+    }
+    return data, arrays
+
+
+def flow_from_json(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray], functions: Functions) -> Flow:
+    """The other way round."""
+    stages = tuple(stage_from_json(s, functions) for s in data["stages"])
+    learned = tuple(
+        learned_from_json(STAGES[type(stage).__name__][1], part, arrays)
+        for stage, part in zip(stages, data["learned"], strict=True)
+    )
+    entry = Entry(Spec.from_json(data["spec"]), {n: tuple(v) for n, v in data["vocabularies"].items()})
+    return Flow(entry, stages, learned, data["output"])
+
+
+def flow_to_text(flow: Flow) -> str:
+    """A flow as one string, for a Keras configuration."""
+    data, arrays = flow_to_json(flow)
+    return json.dumps({"format": FORMAT, "flow": data, "arrays": base64.b64encode(npz_bytes(arrays)).decode()})
+
+
+def flow_from_text(text: str, functions: Functions) -> Flow:
+    """The other way round."""
+    data = json.loads(text)
+    _check_format(data, "the model")
+    return flow_from_json(data["flow"], read_npz(base64.b64decode(data["arrays"]), "the model"), functions)
+
+
+# -- files -------------------------------------------------------------------------------------
+
+
+def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    out = io.BytesIO()
+    np.savez(out, **dict(arrays))  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+def read_npz(data: bytes, where: str) -> dict[str, np.ndarray]:
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise PrepkitError(f"{where} is damaged ({error}): save it again.") from error
+
+
+def write(path: str | Path, document: Mapping[str, Any], arrays: Mapping[str, np.ndarray], shards: Iterable[Any]) -> Path:
+    """A directory of `pipeline.json`, `arrays.npz` and data shards, whole or not at all.
+
+    Raises:
+        PrepkitError: if `path` exists and is not such a directory.
+    """
+    path = Path(path)
+    if path.exists() and not (path / PIPELINE).exists() and (not path.is_dir() or any(path.iterdir())):
+        raise PrepkitError(f"{path} exists and holds something else: give a new name, or remove it first.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        checksums = {ARRAYS: _written(temporary / ARRAYS, npz_bytes(arrays))}
+        for i, shard in enumerate(shards):
+            name = f"{DATA}/{i:05d}.npz"
+            (temporary / DATA).mkdir(exist_ok=True)
+            checksums[name] = _written(temporary / name, npz_bytes(_without_objects(shard)))
+        text = json.dumps({"format": FORMAT, **document, "sha256": checksums}, indent=1)
+        _written(temporary / PIPELINE, text.encode())
+        temporary.chmod(0o755)
+        if path.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+            os.rename(path, old / "was")
+            os.rename(temporary, path)
+            shutil.rmtree(old)
+        else:
+            os.rename(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return path
+
+
+def _written(path: Path, data: bytes) -> str:
+    path.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray], list[Path]]:
+    """The document, the arrays, and the data shards of what `write` wrote."""
+    path = Path(path)
+    if not (path / PIPELINE).is_file():
+        raise PrepkitError(f"{path} holds no {PIPELINE}: give a directory that prepkit saved.")
+    try:
+        document = json.loads((path / PIPELINE).read_text("utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise PrepkitError(f"{path / PIPELINE} is damaged ({error}): save it again.") from error
+    _check_format(document, str(path / PIPELINE))
+    shards = [path / name for name in document.get("sha256", {}) if name != ARRAYS]
+    for shard in shards:
+        if not shard.is_file():
+            raise PrepkitError(f"{shard} is missing: save it again, or copy the directory whole.")
+    return document, read_npz(_checked(path, ARRAYS, document), str(path / ARRAYS)), shards
+
+
+def _check_format(document: Any, where: str) -> None:
+    version = document.get("format") if isinstance(document, dict) else None
+    if not isinstance(version, int):
+        raise PrepkitError(f"{where} is damaged: it has no format version; save it again.")
+    if version > FORMAT:
+        raise PrepkitError(
+            f"{where} has format {version}, and this prepkit reads up to {FORMAT}: upgrade prepkit, as it was saved by a newer one."
+        )
+
+
+def _checked(path: Path, name: str, document: Mapping[str, Any]) -> bytes:
+    try:
+        data = (path / name).read_bytes()
+    except OSError as error:
+        raise PrepkitError(f"{path / name} cannot be read ({error}): save it again.") from error
+    if hashlib.sha256(data).hexdigest() != document.get("sha256", {}).get(name):
+        raise PrepkitError(f"{path / name} is damaged: its checksum is not that of what was saved; save it again.")
+    return data
+
+
+def read_shards(path: Path, document: Mapping[str, Any], shards: Iterable[Path]) -> Iterator[dict[str, np.ndarray]]:
+    for shard in shards:
+        name = str(shard.relative_to(path))
+        yield _with_objects(read_npz(_checked(path, name, document), name))
+
+
+def _without_objects(shard: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Strings as one run of bytes and where each ends."""
+    out: dict[str, np.ndarray] = {}
+    for name, array in shard.items():
+        if array.dtype != object:
+            out[name] = array
+            continue
+        parts = [v if isinstance(v, bytes) else v.encode() for v in array.ravel()]
+        out[f"{name}/bytes"] = np.frombuffer(b"".join(parts), np.uint8)
+        out[f"{name}/ends"] = np.cumsum([len(p) for p in parts], dtype=np.int64).reshape(array.shape)
+    return out
+
+
+def _with_objects(shard: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    out = {name: array for name, array in shard.items() if not name.endswith(("/bytes", "/ends"))}
+    for name in (n.removesuffix("/ends") for n in shard if n.endswith("/ends")):
+        text, ends = shard[f"{name}/bytes"].tobytes(), shard[f"{name}/ends"]
+        flat = np.empty(ends.size, object)
+        start = 0
+        for i, end in enumerate(ends.ravel().tolist()):
+            flat[i] = text[start:end]
+            start = end
+        out[name] = flat.reshape(ends.shape)
+    return out
