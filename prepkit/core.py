@@ -16,7 +16,9 @@ from prepkit.errors import PrepkitError
 from prepkit.scan import Accumulator, Statistic
 from prepkit.spec import NUMBERS, RAW_KINDS, Column, Kind, Spec
 
-Blocks = dict[str, tf.Tensor]  # block -> (rows, width) of its columns side by side, or (rows, *shape) of a tensor
+Blocks = dict[
+    str, tf.Tensor
+]  # block -> (rows, width) of its columns side by side, or (rows, *shape) of a tensor
 Known = Mapping[tuple[str, Statistic], Any]  # (series, statistic) -> what was measured on the training rows
 Selection = str | Sequence[str] | Callable[[Column], bool] | None
 Learned = TypeVar("Learned")
@@ -41,8 +43,12 @@ class Stage(ABC, Generic[Learned]):
     reason: str = field(default="", compare=False)
 
     takes: ClassVar[tuple[Kind, ...]] = ()  # kinds that it can work on, and does unless told otherwise
-    needs_strings: ClassVar[bool] = False  # whether it reads the strings of a categorical column, not its codes
-    needs_codes: ClassVar[bool] = False  # whether it reads the codes of a categorical column, and so a vocabulary
+    needs_strings: ClassVar[bool] = (
+        False  # whether it reads the strings of a categorical column, not its codes
+    )
+    needs_codes: ClassVar[bool] = (
+        False  # whether it reads the codes of a categorical column, and so a vocabulary
+    )
 
     def selected(self, spec: Spec) -> tuple[Column, ...]:
         """The columns that the stage reads and replaces."""
@@ -129,7 +135,9 @@ def choose(spec: Spec, columns: Selection, takes: Sequence[Kind], stage: str) ->
             elif is_pattern(name):
                 chosen |= {c.name for c in spec.columns if fnmatch.fnmatchcase(c.name, name)}
             else:
-                raise PrepkitError(f"{stage} names column {name!r}, which is not there{did_you_mean(name, spec.names)}")
+                raise PrepkitError(
+                    f"{stage} names column {name!r}, which is not there{did_you_mean(name, spec.names)}"
+                )
     found = tuple(c for c in spec.columns if c.name in chosen)
     if not callable(columns) and not found:
         raise PrepkitError(f"{stage}: columns={columns!r} chooses none of the {len(spec.columns)} columns.")
@@ -155,7 +163,9 @@ def check_columns(columns: Selection, stage: str) -> None:
         return
     names = as_names(columns)
     if not names or not all(isinstance(n, str) and n for n in names):
-        raise PrepkitError(f"{stage}: columns={columns!r}: give names, globs or 'kind:numeric', as in columns=['age'].")
+        raise PrepkitError(
+            f"{stage}: columns={columns!r}: give names, globs or 'kind:numeric', as in columns=['age']."
+        )
     for name in names:
         if name.startswith("kind:") and name[5:] not in (*RAW_KINDS, "encoded", "id"):
             raise PrepkitError(f"{stage}: {name!r} is no kind: choose from {', '.join(RAW_KINDS)}.")
@@ -200,4 +210,3 @@ def taken(blocks: Blocks, spec: Spec, keep: set[str]) -> Blocks:
                 start += c.width
             out[block] = tf.gather(blocks[block], places, axis=1)
     return out
-

@@ -16,10 +16,10 @@ from prepkit.errors import PrepkitError
 from prepkit.flow import Flow, check_output
 from prepkit.labels import classes_of, decode_label
 from prepkit.progress import track
-from prepkit.scan import Coded, Statistic, Vocabulary, accumulator
+from prepkit.scan import Coded, Extremes, Statistic, Vocabulary, accumulator
 from prepkit.source import CHUNK, RawChunk, Source
 from prepkit.source.infer import infer_column, infer_label_form
-from prepkit.spec import CODES, STRINGS, Kind, Label, Spec
+from prepkit.spec import CODES, NUMBERS, STRINGS, Kind, Label, Spec
 
 ALL: frozenset[Statistic] = frozenset({"moments", "extremes", "quantiles", "vocabulary"})
 SAMPLE = 50_000  # rows that inference looks at
@@ -88,11 +88,17 @@ def infer(
         some = chunk.matrix[sample]
         columns = [infer_column(f"x{i}", some[:, i], complete=complete) for i in range(some.shape[1])]
     else:
-        columns = [infer_column(name, sampled(values), complete=complete) for name, values in chunk.columns.items()]
+        columns = [
+            infer_column(name, sampled(values), complete=complete) for name, values in chunk.columns.items()
+        ]
     if unknown := [n for n in kinds if n not in {c.name for c in columns}]:
-        raise PrepkitError(f"kinds names columns {unknown}, which are not there: {[c.name for c in columns][:20]} are.")
+        raise PrepkitError(
+            f"kinds names columns {unknown}, which are not there: {[c.name for c in columns][:20]} are."
+        )
     columns = [
-        replace(c, kind=kinds[c.name], role="feature", notes=(*c.notes, "kind as told")) if c.name in kinds else c
+        replace(c, kind=kinds[c.name], role="feature", notes=(*c.notes, "kind as told"))
+        if c.name in kinds
+        else c
         for c in columns
     ]
     found = None
@@ -121,7 +127,9 @@ def coded_columns(stages: Sequence[Stage[Any]], raw: Spec, output: str) -> dict[
                 if column.kind == "categorical" and (stage.needs_codes or stage.needs_strings):
                     first.setdefault(column.name, stage.needs_codes)
                 if stage.needs_codes and not first.get(column.name, True):
-                    raise PrepkitError(f"column {column.name!r} was made or read as strings by an earlier stage: use Hash.")
+                    raise PrepkitError(
+                        f"column {column.name!r} was made or read as strings by an earlier stage: use Hash."
+                    )
             spec = stage.output(spec, None)
         except PrepkitError as error:
             raise at_stage(i, stages, error) from None
@@ -140,7 +148,7 @@ def fit(reader: Reader, stages: Sequence[Stage[Any]], raw: Spec, output: str) ->
     known: dict[tuple[str, Statistic], Any] = {}
     learned: list[Any] = []
     rows = Rows()
-    missing: dict[str, int] = {}
+    missing: Mapping[str, int] = {}
     spec = entry.spec
     for i, stage in enumerate([*stages, None]):
         try:
@@ -149,19 +157,18 @@ def fit(reader: Reader, stages: Sequence[Stage[Any]], raw: Spec, output: str) ->
             if lacking or (stage is None and not reader.scans):
                 first = not reader.scans
                 request = _ahead(stages[i:], spec)
+                measured = _scan(reader, entry, stages[:i], learned, request, first=first)
                 if first:
-                    request = _at_first(request, entry, set(known))
-                measured = _scan(reader, entry, list(stages[:i]), learned, request, rows if first else None)
-                if first:
-                    missing = {s: m.missing for (s, _), m in measured.items()}
-                    vocabularies = {n: tuple(sorted(measured[n, "vocabulary"].counts)) for n in entry.vocabularies}
+                    rows, missing = measured.rows, measured.missing
+                    vocabularies = {n: tuple(sorted(v.counts)) for n, v in measured.vocabularies.items()}
                     raw = _with_classes(raw, rows)
                     entry = Entry(raw, vocabularies)
-                    spec = entry.spec
-                    for before, state in zip(stages, learned, strict=False):
-                        measured = _carried(before, state, spec, measured)
-                        spec = before.output(spec, state)
-                known |= measured
+                    flow = Flow(entry, stages[:i], learned)
+                    spec = flow.spec_out
+                    known = {(n, "vocabulary"): v for n, v in measured.vocabularies.items()}
+                    for before, state, its in zip(stages, learned, flow.specs, strict=False):
+                        known = _carried(before, state, its, known)
+                known |= measured.known
             if stage is None:
                 break
             state = stage.learn(spec, known)
@@ -207,16 +214,6 @@ def _ahead(stages: Sequence[Stage[Any]], spec: Spec) -> Request:
     return {series: wanted for series, wanted in request.items() if wanted}
 
 
-def _at_first(request: Request, entry: Entry, known: set[Any]) -> Request:
-    """In the first scan also the vocabularies of all coded columns, and the missing cells of all the others."""
-    for name in entry.vocabularies:
-        request.setdefault(name, set()).add("vocabulary")
-    for column in entry.spec.columns:
-        if column.kind in ("numeric", "boolean", "datetime"):
-            request.setdefault(column.name, {"extremes"})
-    return request
-
-
 def _carried(stage: Stage[Any], state: Any, spec: Spec, known: Mapping[Any, Any]) -> dict[Any, Any]:
     chosen = {s for c in stage.selected(spec) for s in c.series}
     out = {}
@@ -228,49 +225,85 @@ def _carried(stage: Stage[Any], state: Any, spec: Spec, known: Mapping[Any, Any]
     return out
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What one scan has found out.
+
+    Args:
+        known: what was asked, behind the stages learned so far.
+        rows: in the first scan: what became of the rows.
+        vocabularies: in the first scan: of the columns that enter as codes.
+        missing: in the first scan: missing cells of each column.
+    """
+
+    known: dict[tuple[str, Statistic], Any]
+    rows: Rows
+    vocabularies: Mapping[str, Vocabulary]
+    missing: Mapping[str, int]
+
+
 def _scan(
     reader: Reader,
     entry: Entry,
-    stages: list[Stage[Any]],
+    stages: Sequence[Stage[Any]],
     learned: Sequence[Any],
     request: Request,
-    rows: Rows | None,
-) -> dict[Any, Any]:
-    """Read all rows once and measure what is asked, behind the stages given; count the rows in the first scan."""
+    *,
+    first: bool,
+) -> Measured:
+    """Read all rows once and measure what is asked, behind the stages given."""
+    source = reader.source
     sketches = max(1, sum("quantiles" in wanted for wanted in request.values()))
-    cap = None if reader.source.random_access else max(65_536, HELD // sketches)
-    measured: dict[Any, Any] = {
+    cap = None if source.random_access else max(65_536, HELD // sketches)
+    known: dict[tuple[str, Statistic], Any] = {
         (series, statistic): accumulator(statistic, quantile_cap=cap)
         for series, wanted in request.items()
         for statistic in sorted(wanted)
+        if not (first and series in entry.vocabularies)
     }
+    vocabularies = {name: Vocabulary() for name in entry.vocabularies} if first else {}
     flow = Flow(entry, stages, learned)
-    run = tf.function(flow.blocks, reduce_retracing=True)
-    touched = {s for stage, spec in zip(stages, flow.specs, strict=False) for c in stage.selected(spec) for s in c.series}
-    direct = {key for key in measured if key[0] not in touched and key[0] in _series(entry.spec)}
-    direct |= {key for key in measured if key[0] in entry.vocabularies}
-    behind = [key for key in measured if key not in direct]
-    total = -(-(reader.source.n_rows or 0) // CHUNK) or None
+    run = tf.function(flow.blocks, reduce_retracing=True, autograph=False)
+    touched = {
+        s
+        for stage, spec in zip(stages, flow.specs, strict=False)
+        for c in stage.selected(spec)
+        for s in c.series
+    }
+    direct = [key for key in known if key[0] in _series(entry.spec) - touched]
+    behind = [key for key in known if key not in direct]
+    unseen = {c.name for c in entry.spec.columns if not c.shape and c.block in NUMBERS} - {
+        s for s, _ in direct
+    }
+    cells = {name: Extremes() for name in unseen} if first else {}
+    rows = Rows()
+    total = -(-(source.n_rows or 0) // CHUNK) or None
     for chunk in track(reader.chunks(), "reading", total):
         decoded = entry.decode(chunk)
         label = entry.raw.label
-        y = None if label is None or chunk.label is None else decode_label(chunk.label, label.form, label.name)
-        keep = None
-        if y is not None and (y.codes < 0).any():
-            keep = y.codes >= 0
-        if rows is not None:
-            _count(rows, len(chunk), y)
+        y = (
+            None
+            if label is None or chunk.label is None
+            else decode_label(chunk.label, label.form, label.name)
+        )
+        keep = None if y is None or (y.codes >= 0).all() else y.codes >= 0
+        _count(rows, len(chunk), y)
         decoded = decoded if keep is None else {n: values[keep] for n, values in decoded.items()}
         views = series_of(decoded, entry.spec)
-        for series, statistic in measured:
-            if (series, statistic) in direct:
-                measured[series, statistic].update(views[series])
+        for measured, values in (
+            *((known[key], views[key[0]]) for key in direct),
+            *((vocabularies[name], views[name]) for name in vocabularies),
+            *((cells[name], views[name]) for name in cells),
+        ):
+            measured.update(values)
         if behind:
             matrix = chunk.matrix if keep is None or chunk.matrix is None else chunk.matrix[keep]
             for transformed in _pieces(flow, run, decoded, matrix):
-                for series, statistic in behind:
-                    measured[series, statistic].update(transformed[series])
-    return measured
+                for key in behind:
+                    known[key].update(transformed[key[0]])
+    missing = {s: known[s, k].missing for s, k in direct}
+    missing |= {n: m.missing for n, m in (*vocabularies.items(), *cells.items())}
+    return Measured(known, rows, vocabularies, missing)
 
 
 def _count(rows: Rows, n: int, y: Coded | None) -> None:

@@ -48,22 +48,28 @@ class Flow:
         def out(spec: Spec, pair: tuple[Stage[Any], Any]) -> Spec:
             return pair[0].output(spec, pair[1])
 
-        return tuple(itertools.accumulate(zip(self.stages, self.learned, strict=True), out, initial=self.entry.spec))
+        return tuple(
+            itertools.accumulate(zip(self.stages, self.learned, strict=True), out, initial=self.entry.spec)
+        )
 
     @property
     def spec_out(self) -> Spec:
         return self.specs[-1]
 
+    @tf.autograph.experimental.do_not_convert
     def blocks(self, blocks: Blocks) -> Blocks:
         """Packed raw columns through all stages."""
         blocks = {
-            name: tf.where(tf.math.is_finite(x), x, tf.constant(float("nan"), x.dtype)) if x.dtype.is_floating else x
+            name: tf.where(tf.math.is_finite(x), x, tf.constant(float("nan"), x.dtype))
+            if x.dtype.is_floating
+            else x
             for name, x in blocks.items()
         }
         for stage, learned, spec in zip(self.stages, self.learned, self.specs[:-1], strict=True):
             blocks = stage.transform(spec, learned, blocks)
         return blocks
 
+    @tf.autograph.experimental.do_not_convert
     def finished(self, blocks: Blocks) -> Any:
         """Packed raw columns to what the model gets: float32 (rows, features), or a dict by column."""
         blocks = self.blocks(blocks)
@@ -75,6 +81,7 @@ class Flow:
             for name, x in unpacked(blocks, self.spec_out).items()
         }
 
+    @tf.autograph.experimental.do_not_convert
     def features(self, raw: Mapping[str, tf.Tensor] | tf.Tensor) -> Any:
         """Raw tensors to what the model gets."""
         return self.finished(self.entry.graph(raw))
@@ -82,7 +89,9 @@ class Flow:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Of the dense matrix's columns, in order."""
-        return tuple(f for columns in self.spec_out.blocks().values() for c in columns for f in c.feature_names())
+        return tuple(
+            f for columns in self.spec_out.blocks().values() for c in columns for f in c.feature_names()
+        )
 
 
 def check_output(spec: Spec, output: str) -> None:
@@ -102,5 +111,3 @@ def check_output(spec: Spec, output: str) -> None:
             f"column {column.name!r} ({column.kind}) reaches the {output} output as it is: "
             f"{FIX[column.kind]}, or Drop({column.name!r})."
         )
-
-

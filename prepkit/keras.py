@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,14 @@ class Served(keras.Model):  # type: ignore[misc]
             served(raw)
         except (ValueError, tf.errors.InvalidArgumentError) as error:
             features = flow.features(raw)
-            got = {n: tuple(t.shape) for n, t in features.items()} if isinstance(features, dict) else tuple(features.shape)
-            raise PrepkitError(f"the model does not take one row of this pipeline's features, {got}: {error}") from error
+            got = (
+                {n: tuple(t.shape) for n, t in features.items()}
+                if isinstance(features, dict)
+                else tuple(features.shape)
+            )
+            raise PrepkitError(
+                f"the model does not take one row of this pipeline's features, {got}: {error}"
+            ) from error
         return served
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -75,7 +82,9 @@ class Served(keras.Model):  # type: ignore[misc]
             x = raw_dataset(x, self.flow.entry.raw, batch_size or 256)
         elif isinstance(x.element_spec, tuple):
             x = x.map(lambda features, *_: features)
-        return super().predict(x, verbose=verbose, **kwargs)
+        with warnings.catch_warnings():  # Keras takes the end of a dataset of unknown length for a mishap
+            warnings.filterwarnings("ignore", "Your input ran out of data")
+            return super().predict(x, verbose=verbose, **kwargs)
 
     def export(self, filepath: str | Path, **kwargs: Any) -> None:  # type: ignore[override]
         """Write a SavedModel that runs without prepkit and Keras.
@@ -95,19 +104,23 @@ class Served(keras.Model):  # type: ignore[misc]
             raw = {name: inputs[names[name]] for name in names}
             return {"probabilities": self(raw["x"] if array else raw, training=False)}
 
-        by_name = {
-            names[n]: tf.TensorSpec(t.shape, t.dtype, name=names[n]) for n, t in signature.items()
-        }
+        by_name = {names[n]: tf.TensorSpec(t.shape, t.dtype, name=names[n]) for n, t in signature.items()}
         module = tf.Module()
         module.weights = [v.value for v in self.variables]
         module.table = getattr(self, "table", None)
         module.serve = serve
         tf.saved_model.save(
-            module, str(filepath), signatures={"serving_default": tf.function(named).get_concrete_function(**by_name)}
+            module,
+            str(filepath),
+            signatures={"serving_default": tf.function(named).get_concrete_function(**by_name)},
         )
 
     def get_config(self) -> dict[str, Any]:
-        return {"flow": self.text, "model": keras.saving.serialize_keras_object(self.model), "logits": self.logits}
+        return {
+            "flow": self.text,
+            "model": keras.saving.serialize_keras_object(self.model),
+            "logits": self.logits,
+        }
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Served:
@@ -143,7 +156,9 @@ def serving_names(names: Mapping[str, Any]) -> dict[str, str]:
         safe = re.sub(r"\W", "_", name, flags=re.ASCII)
         safe = safe if re.match(r"[A-Za-z]", safe) else f"x{safe}"
         taken = set(out.values())
-        out[name] = next(n for i in range(len(names) + 1) if (n := safe if not i else f"{safe}_{i}") not in taken)
+        out[name] = next(
+            n for i in range(len(names) + 1) if (n := safe if not i else f"{safe}_{i}") not in taken
+        )
     return out
 
 
@@ -162,6 +177,8 @@ def raw_dataset(data: Any, raw: Spec, batch_size: int) -> Any:
                 entry.check_names(chunk.columns)
                 yield {c.name: raw_values(chunk.columns[c.name], c) for c in raw.columns}
 
-    return tf.data.Dataset.from_generator(
-        read, output_signature=signature["x"] if array else signature
-    ).rebatch(batch_size)
+    dataset = tf.data.Dataset.from_generator(read, output_signature=signature["x"] if array else signature)
+    dataset = dataset.rebatch(batch_size)
+    if source.n_rows is None:
+        return dataset
+    return dataset.apply(tf.data.experimental.assert_cardinality(-(-source.n_rows // batch_size)))

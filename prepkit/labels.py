@@ -49,7 +49,9 @@ def decode_label(raw: RawColumn, form: str, name: str | None) -> Coded:
 
 def _decode_one_hot(raw: np.ndarray, where: str) -> Coded:
     if raw.ndim != 2:
-        raise PrepkitError(f"{where} has shape {raw.shape}, but the training labels were one-hot: give (rows, classes).")
+        raise PrepkitError(
+            f"{where} has shape {raw.shape}, but the training labels were one-hot: give (rows, classes)."
+        )
     codes = raw.argmax(1).astype(np.int32)
     good = (raw.sum(1) == 1) & (raw.max(1) == 1)
     return Coded(np.where(good, codes, -1).astype(np.int32), range(raw.shape[1]))
@@ -63,7 +65,9 @@ def _decode_numbers(raw: np.ndarray, form: str, where: str) -> Coded:
     values = whole.astype(np.int64)
     if raw.dtype.kind == "f" and not np.array_equal(values, whole):
         odd = whole[values != whole][0]
-        raise PrepkitError(f"{where} holds {odd:g}: labels are classes, so whole numbers; bin continuous targets first.")
+        raise PrepkitError(
+            f"{where} holds {odd:g}: labels are classes, so whole numbers; bin continuous targets first."
+        )
     low, high = (int(values.min()), int(values.max())) if len(values) else (0, 0)
     if high - low < WIDEST_RANGE:
         codes, names = (values - low).astype(np.int32), [*range(low, high + 1)]
@@ -168,7 +172,9 @@ class LabelEncoder:
         if strict:
             names = ", ".join(map(repr, self.label.classes[:10]))
             message = f"PrepkitError: labels that are missing or none of the training classes ({names}): drop those rows, or the label. Found:"
-            checks = [tf.debugging.Assert(tf.reduce_all(number >= 0), [message, tf.boolean_mask(y, number < 0)])]
+            checks = [
+                tf.debugging.Assert(tf.reduce_all(number >= 0), [message, tf.boolean_mask(y, number < 0)])
+            ]
             with tf.control_dependencies(checks):
                 number = tf.identity(number)
         return tf.cast(number, tf.int32)
@@ -188,5 +194,3 @@ class LabelEncoder:
 def formed(number: tf.Tensor, classes: int, form: str) -> tf.Tensor:
     """Class numbers as "int" (int32) or "one_hot" (float32)."""
     return tf.one_hot(number, classes, dtype=tf.float32) if form == "one_hot" else number
-
-

@@ -64,7 +64,9 @@ class Pipeline:
 
     def __post_init__(self) -> None:
         if isinstance(self.stages, Stage):
-            raise PrepkitError("Pipeline takes a list of stages, as in Pipeline([Impute(), Rescale('standard')]).")
+            raise PrepkitError(
+                "Pipeline takes a list of stages, as in Pipeline([Impute(), Rescale('standard')])."
+            )
         object.__setattr__(self, "stages", tuple(self.stages))
         one_of(self.output, ("dense", "dict"), "Pipeline: output")
         one_of(self.labels, ("int", "one_hot"), "Pipeline: labels")
@@ -98,7 +100,9 @@ class Pipeline:
         recipe = replace(self, output=output or self.output, labels=labels or self.labels)
         return recipe._fit(as_source(data, label, batched=batched), label, kinds or {}, spec)
 
-    def _fit(self, source: Source, label: str | None, kinds: Mapping[str, Kind], spec: Spec | None) -> FittedPipeline:
+    def _fit(
+        self, source: Source, label: str | None, kinds: Mapping[str, Kind], spec: Spec | None
+    ) -> FittedPipeline:
         reader = Reader(source)
         raw = spec or infer(source, reader.head, label, kinds)
         if raw.label is None:
@@ -162,7 +166,9 @@ class Pipeline:
             stages = [storage.stage_from_json(s, functions or {}) for s in data["stages"]]
             return cls(stages, data.get("output", "dense"), data.get("labels", "int"))
         except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise PrepkitError(f'this is no recipe ({error!r}): give {{"stages": [{{"stage": "Impute"}}, ...]}}.') from error
+            raise PrepkitError(
+                f'this is no recipe ({error!r}): give {{"stages": [{{"stage": "Impute"}}, ...]}}.'
+            ) from error
 
     def __repr__(self) -> str:
         lines = []
@@ -195,7 +201,9 @@ def _check_composition(stages: Sequence[Any]) -> None:
             raise PrepkitError(f"in stage {i + 1} of {len(stages)}: {stage!r} is no stage: {hint}.")
         if isinstance(stage, TrainingStage):
             if training == type(stage).__name__:
-                raise PrepkitError(f"{where}there is one already, and its correction would count twice: keep one.")
+                raise PrepkitError(
+                    f"{where}there is one already, and its correction would count twice: keep one."
+                )
             training = type(stage).__name__
             continue
         if training is not None:
@@ -274,7 +282,9 @@ class FittedPipeline:
         source = as_source(data, label.name if label else None, batched=batched, required=False)
         if isinstance(source, TensorDataset):
             steps = None if source.n_rows is None else -(-source.n_rows // batch_size)
-            return from_stream(self._packed_stream(source, strict=True), self._finish, batch_size, steps=steps)
+            return from_stream(
+                self._packed_stream(source, strict=True), self._finish, batch_size, steps=steps
+            )
         if source.random_access:
             arrays = next(self._packed(source, strict=True))
             return from_memory(arrays, self._finish, batch_size)
@@ -308,6 +318,7 @@ class FittedPipeline:
                 return bool(x.shape.rank - own)
         return is_batched(element)
 
+    @tf.autograph.experimental.do_not_convert
     def _mapped(self, *element: Any) -> Any:
         x, y, w = split_element(element if len(element) > 1 else element[0])
         out = [self.flow.features(x)]
@@ -349,9 +360,7 @@ class FittedPipeline:
 
     def save(self, path: str | Path) -> Path:
         """Write a directory that `load` reads; an earlier one of that name is replaced."""
-        flow, arrays = storage.flow_to_json(self.flow)
-        document = {"flow": flow, "labels": self.recipe.labels, "metadata": json.loads(self.metadata.to_json())}
-        return storage.write(path, document, arrays, ())
+        return storage.write(path, self.flow, self.recipe.labels, self.metadata.to_json(), None)
 
     def __repr__(self) -> str:
         m = self.metadata
@@ -359,6 +368,7 @@ class FittedPipeline:
 
     # -- rows on their way into a dataset -------------------------------------------------------
 
+    @tf.autograph.experimental.do_not_convert
     def _finish(self, packed: Mapping[str, tf.Tensor]) -> Any:
         """One batch of packed rows: (features, label, weight), as far as there are."""
         blocks = {name: x for name, x in packed.items() if name not in (LABEL, WEIGHT)}
@@ -391,12 +401,16 @@ class FittedPipeline:
         assert label is not None
         coded = decode_label(chunk.label, label.form, label.name)
         if label.form == "one_hot" and len(coded.values) != len(label.classes):
-            raise PrepkitError(f"labels have {len(coded.values)} columns, but {len(label.classes)} in training.")
+            raise PrepkitError(
+                f"labels have {len(coded.values)} columns, but {len(label.classes)} in training."
+            )
         numbers = coded.recoded({c: i for i, c in enumerate(label.classes)}, -2)
         if strict and (numbers < 0).any():
             rows = np.flatnonzero(numbers < 0)
             unseen = sorted({str(coded.values[c]) for c in coded.codes[numbers == -2]})
-            what = f"{', '.join(map(repr, unseen[:5]))}, no class of the training data" if unseen else "missing"
+            what = (
+                f"{', '.join(map(repr, unseen[:5]))}, no class of the training data" if unseen else "missing"
+            )
             raise PrepkitError(
                 f"label {label.name or 'y'!r} is {what}, in {len(rows):,} rows, the first of them row {rows[0] + start}: "
                 f"drop those rows, or the label; the classes are {', '.join(map(repr, label.class_names[:10]))}."
@@ -406,6 +420,7 @@ class FittedPipeline:
     def _packed_stream(self, source: TensorDataset, *, strict: bool) -> tf.data.Dataset:
         """The same in the graph, for a user's own dataset."""
 
+        @tf.autograph.experimental.do_not_convert
         def packed(*element: Any) -> dict[str, tf.Tensor]:
             x, y, w = source.separate(element if len(element) > 1 else element[0])
             out = self.flow.entry.graph(x)
@@ -424,7 +439,11 @@ class FittedPipeline:
         chunk = next(source.chunks())
         out = {}
         for block, columns in self.flow.entry.spec.blocks().items():
-            dtype = columns[0].dtype if block.startswith("tensor:") else {"codes": "int32", STRINGS: "string"}.get(block, block)
+            dtype = (
+                columns[0].dtype
+                if block.startswith("tensor:")
+                else {"codes": "int32", STRINGS: "string"}.get(block, block)
+            )
             shape = columns[0].shape if block.startswith("tensor:") else (len(columns),)
             out[block] = tf.TensorSpec((None, *shape), dtype)
         if chunk.label is not None:
@@ -453,7 +472,9 @@ class FittedPipeline:
         dataset = from_memory(arrays, self._finish_training, batch_size, seed=seed)
         return self._with(dataset, lambda: _sliced(arrays), batch_size, seed)
 
-    def _from_reader(self, read: Rows, signature: Mapping[str, tf.TensorSpec], batch_size: int, seed: int) -> Prepared:
+    def _from_reader(
+        self, read: Rows, signature: Mapping[str, tf.TensorSpec], batch_size: int, seed: int
+    ) -> Prepared:
         steps = -(-self.metadata.ledger.trained // batch_size)
         dataset = from_chunks(read, signature, self._finish_training, batch_size, steps=steps, seed=seed)
         return self._with(dataset, read, batch_size, seed)
@@ -461,16 +482,18 @@ class FittedPipeline:
     def _with(self, dataset: tf.data.Dataset, rows: Rows, batch_size: int, seed: int) -> Prepared:
         steps = -(-self.metadata.ledger.trained // batch_size)
         # Keras refuses class_weight beside weights of the rows; there the two are multiplied.
-        weight = self.metadata.class_weight if len(dataset.element_spec) == 2 else None
-        metadata = replace(self.metadata, batch_size=batch_size, steps_per_epoch=steps, seed=seed, class_weight=weight)
+        weight = None if len(dataset.element_spec) == 3 else self.metadata.class_weight
+        metadata = replace(
+            self.metadata, batch_size=batch_size, steps_per_epoch=steps, seed=seed, class_weight=weight
+        )
         return Prepared(dataset, metadata, self, rows)
 
+    @tf.autograph.experimental.do_not_convert
     def _finish_training(self, packed: Mapping[str, tf.Tensor]) -> Any:
         """As `_finish`, the weight of each row times that of its class."""
-        weights = self.metadata.class_weight
-        if WEIGHT not in packed or weights is None:
+        if WEIGHT not in packed:
             return self._finish(packed)
-        by_class = tf.constant([weights[i] for i in range(len(weights))], tf.float32)
+        by_class = tf.constant(list(class_weights(self.recipe, self.metadata.counts).values()), tf.float32)
         return self._finish({**packed, WEIGHT: packed[WEIGHT] * tf.gather(by_class, packed[LABEL])})
 
 
@@ -506,11 +529,8 @@ class Prepared:
 
     def save(self, path: str | Path) -> Path:
         """Write a directory that `load` reads, training rows included; an earlier one of that name is replaced."""
-        flow, arrays = storage.flow_to_json(self.pipeline.flow)
-        metadata = json.loads(self.metadata.to_json())
-        fitted = json.loads(self.pipeline.metadata.to_json())
-        document = {"flow": flow, "labels": self.pipeline.recipe.labels, "metadata": fitted, "prepared": metadata}
-        return storage.write(path, document, arrays, self.rows())
+        fitted = self.pipeline
+        return storage.write(path, fitted.flow, fitted.recipe.labels, self.metadata.to_json(), self.rows())
 
 
 def load(path: str | Path, functions: storage.Functions | None = None) -> Prepared | FittedPipeline:
@@ -523,31 +543,31 @@ def load(path: str | Path, functions: storage.Functions | None = None) -> Prepar
     Raises:
         PrepkitError: if it is damaged, was written by a newer prepkit, or is something else.
     """
-    path = Path(path)
-    document, arrays, shards = storage.read(path)
+    saved = storage.read(path)
     try:
-        flow = storage.flow_from_json(document["flow"], arrays, functions or {})
-        recipe = Pipeline(flow.stages, document["flow"]["output"], document["labels"])
-        fitted = FittedPipeline(recipe, flow, Metadata.from_json(json.dumps(document["metadata"])))
-        if "prepared" not in document:
-            return fitted
-        metadata = Metadata.from_json(json.dumps(document["prepared"]))
+        flow = storage.flow_from_json(saved.flow, saved.arrays, functions or {})
+        recipe = Pipeline(flow.stages, saved.flow["output"], saved.labels)  # type: ignore[arg-type]
+        metadata = Metadata.from_json(saved.metadata)
     except (KeyError, TypeError, AttributeError) as error:
-        raise PrepkitError(f"{path / storage.PIPELINE} is damaged ({error!r}): save it again.") from error
+        raise PrepkitError(f"{path} is damaged ({error!r}): save it again.") from error
+    fitted = FittedPipeline(recipe, flow, metadata)
+    if saved.shards is None:
+        return fitted
+    shards = saved.shards
     batch_size, seed = metadata.batch_size or 256, metadata.seed or 0
-    if sum(shard.stat().st_size for shard in shards) <= IN_MEMORY:
-        parts = list(storage.read_shards(path, document, shards))
+    if sum(shard.path.stat().st_size for shard in shards) <= IN_MEMORY:
+        parts = [shard.read() for shard in shards]
         whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        prepared = fitted._from_arrays(whole, batch_size, seed)
-    else:
+        return fitted._from_arrays(whole, batch_size, seed)
 
-        def read(rng: np.random.Generator | None = None) -> Iterator[dict[str, np.ndarray]]:
-            order = shards if rng is None else [shards[i] for i in rng.permutation(len(shards))]
-            return storage.read_shards(path, document, order)
+    def read(rng: np.random.Generator | None = None) -> Iterator[dict[str, np.ndarray]]:
+        order = range(len(shards)) if rng is None else rng.permutation(len(shards))
+        return (shards[i].read() for i in order)
 
-        signature = {n: tf.TensorSpec((None, *a.shape[1:]), tf.as_dtype(a.dtype)) for n, a in next(read()).items()}
-        prepared = fitted._from_reader(read, signature, batch_size, seed)
-    return replace(prepared, metadata=metadata)
+    signature = {
+        n: tf.TensorSpec((None, *a.shape[1:]), tf.as_dtype(a.dtype)) for n, a in next(read()).items()
+    }
+    return fitted._from_reader(read, signature, batch_size, seed)
 
 
 def _refuse_missing(fitted: FittedPipeline) -> None:
@@ -555,7 +575,9 @@ def _refuse_missing(fitted: FittedPipeline) -> None:
     bad = set(fitted.metadata.missing_cells) & set(fitted.spec.names)
     for stage, spec in zip(fitted.flow.stages, fitted.flow.specs, strict=False):
         bad = stage.leaves_missing(spec, bad)
-    bad &= {c.name for c in fitted.flow.spec_out.columns if c.kind not in ("encoded", "id", "categorical", "text")}
+    bad &= {
+        c.name for c in fitted.flow.spec_out.columns if c.kind not in ("encoded", "id", "categorical", "text")
+    }
     if bad:
         cells = {n: fitted.metadata.missing_cells.get(n, 0) for n in sorted(bad)}
         raise PrepkitError(
@@ -570,7 +592,6 @@ def _metadata(recipe: Pipeline, flow: Flow, found: Fit) -> Metadata:
     counts = tuple(int(found.rows.classes.counts.get(c, 0)) for c in label.classes)
     total = sum(counts)
     prior = tuple(n / total for n in counts)
-    balanced = any(isinstance(s, Rebalance) for s in recipe.stages)
     features_of: dict[str, list[str]] = {name: [] for name in found.raw.names}
     for column in flow.spec_out.columns:
         for source in column.sources:
@@ -578,8 +599,14 @@ def _metadata(recipe: Pipeline, flow: Flow, found: Fit) -> Metadata:
     refused = {UNLABELLED: found.rows.unlabelled} if found.rows.unlabelled else {}
     numbers = {UNLABELLED: tuple(found.rows.unlabelled_rows)} if refused else {}
     recipe_text = json.dumps([recipe.output, recipe.labels, *map(repr, recipe.stages)])
-    learned, arrays = zip(*[_learned(i, s) for i, s in enumerate(found.learned)], strict=True) if found.learned else ((), ())
-    measured = json.dumps([found.raw.to_json(), counts, found.rows.read, dict(found.missing_cells), learned, arrays])
+    learned, arrays = (
+        zip(*[_learned(i, s) for i, s in enumerate(found.learned)], strict=True)
+        if found.learned
+        else ((), ())
+    )
+    measured = json.dumps(
+        [found.raw.to_json(), counts, found.rows.read, dict(found.missing_cells), learned, arrays]
+    )
     return Metadata(
         spec_in=found.raw,
         spec_out=flow.spec_out,
@@ -591,7 +618,7 @@ def _metadata(recipe: Pipeline, flow: Flow, found: Fit) -> Metadata:
         counts_before=counts,
         counts=counts,
         prior=prior,
-        class_weight=balanced_weights(counts) if balanced else {i: 1.0 for i in range(len(counts))},
+        class_weight=class_weights(recipe, counts),
         advice=advise(label, recipe.labels, prior),
         vocabulary_sizes={c.name: len(c.categories or ()) for c in flow.spec_out.columns if c.kind == "id"},
         missing_cells={name: n for name, n in found.missing_cells.items() if n},
@@ -604,6 +631,13 @@ def _metadata(recipe: Pipeline, flow: Flow, found: Fit) -> Metadata:
         data_fingerprint=hashlib.sha256(measured.encode()).hexdigest(),
         recipe_fingerprint=hashlib.sha256(recipe_text.encode()).hexdigest(),
     )
+
+
+def class_weights(recipe: Pipeline, counts: Sequence[int]) -> dict[int, float]:
+    """The weight of each class: as Rebalance says, else 1."""
+    if any(isinstance(s, Rebalance) for s in recipe.stages):
+        return balanced_weights(counts)
+    return dict.fromkeys(range(len(counts)), 1.0)
 
 
 def _learned(i: int, state: Any) -> tuple[Any, Any]:

@@ -11,7 +11,8 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from prepkit.rows.rebalance import Rebalance
 from prepkit.spec import Spec
 
 FORMAT = 1
-PIPELINE, ARRAYS, DATA = "pipeline.json", "arrays.npz", "data"
+PIPELINE, ARRAYS, METADATA, DATA = "pipeline.json", "arrays.npz", "metadata.json", "data"
 
 # Every stage, and what it learns.
 STAGES: Mapping[str, tuple[type[Stage[Any]], type[Any]]] = {
@@ -157,7 +158,9 @@ def flow_from_json(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray], fu
 def flow_to_text(flow: Flow) -> str:
     """A flow as one string, for a Keras configuration."""
     data, arrays = flow_to_json(flow)
-    return json.dumps({"format": FORMAT, "flow": data, "arrays": base64.b64encode(npz_bytes(arrays)).decode()})
+    return json.dumps(
+        {"format": FORMAT, "flow": data, "arrays": base64.b64encode(npz_bytes(arrays)).decode()}
+    )
 
 
 def flow_from_text(text: str, functions: Functions) -> Flow:
@@ -184,8 +187,38 @@ def read_npz(data: bytes, where: str) -> dict[str, np.ndarray]:
         raise PrepkitError(f"{where} is damaged ({error}): save it again.") from error
 
 
-def write(path: str | Path, document: Mapping[str, Any], arrays: Mapping[str, np.ndarray], shards: Iterable[Any]) -> Path:
-    """A directory of `pipeline.json`, `arrays.npz` and data shards, whole or not at all.
+@dataclass(frozen=True)
+class Saved:
+    """What `read` found.
+
+    Args:
+        flow: the fitted flow, as JSON.
+        arrays: that it points to.
+        metadata: JSON text.
+        labels: the form of the labels.
+        shards: of the training rows; None where the pipeline was saved by itself.
+    """
+
+    flow: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+    metadata: str
+    labels: str
+    shards: Sequence[Shard] | None
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Some training rows on disk."""
+
+    path: Path
+    sha256: str
+
+    def read(self) -> dict[str, np.ndarray]:
+        return _with_objects(read_npz(_checked(self.path, self.sha256), str(self.path)))
+
+
+def write(path: str | Path, flow: Flow, labels: str, metadata: str, shards: Iterable[Any] | None) -> Path:
+    """A directory of `pipeline.json`, `arrays.npz`, `metadata.json` and data shards, whole or not at all.
 
     Raises:
         PrepkitError: if `path` exists and is not such a directory.
@@ -196,12 +229,15 @@ def write(path: str | Path, document: Mapping[str, Any], arrays: Mapping[str, np
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     try:
+        document, arrays = flow_to_json(flow)
         checksums = {ARRAYS: _written(temporary / ARRAYS, npz_bytes(arrays))}
-        for i, shard in enumerate(shards):
+        checksums[METADATA] = _written(temporary / METADATA, metadata.encode())
+        for i, shard in enumerate(shards or ()):
             name = f"{DATA}/{i:05d}.npz"
             (temporary / DATA).mkdir(exist_ok=True)
             checksums[name] = _written(temporary / name, npz_bytes(_without_objects(shard)))
-        text = json.dumps({"format": FORMAT, **document, "sha256": checksums}, indent=1)
+        content = {"flow": document, "labels": labels, "prepared": shards is not None, "sha256": checksums}
+        text = json.dumps({"format": FORMAT, **content}, indent=1)
         _written(temporary / PIPELINE, text.encode())
         temporary.chmod(0o755)
         if path.exists():
@@ -221,21 +257,30 @@ def _written(path: Path, data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def read(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray], list[Path]]:
-    """The document, the arrays, and the data shards of what `write` wrote."""
+def read(path: str | Path) -> Saved:
+    """What `write` wrote.
+
+    Raises:
+        PrepkitError: if it is damaged, incomplete, or of a newer format.
+    """
     path = Path(path)
     if not (path / PIPELINE).is_file():
         raise PrepkitError(f"{path} holds no {PIPELINE}: give a directory that prepkit saved.")
     try:
         document = json.loads((path / PIPELINE).read_text("utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise PrepkitError(f"{path / PIPELINE} is damaged ({error}): save it again.") from error
-    _check_format(document, str(path / PIPELINE))
-    shards = [path / name for name in document.get("sha256", {}) if name != ARRAYS]
-    for shard in shards:
-        if not shard.is_file():
-            raise PrepkitError(f"{shard} is missing: save it again, or copy the directory whole.")
-    return document, read_npz(_checked(path, ARRAYS, document), str(path / ARRAYS)), shards
+        _check_format(document, str(path / PIPELINE))
+        sums = document["sha256"]
+        shards = [Shard(path / name, sums[name]) for name in sums if name.startswith(f"{DATA}/")]
+        arrays = read_npz(_checked(path / ARRAYS, sums[ARRAYS]), str(path / ARRAYS))
+        metadata = _checked(path / METADATA, sums[METADATA]).decode()
+        for shard in shards:
+            if not shard.path.is_file():
+                raise PrepkitError(f"{shard.path} is missing: copy the directory whole, or save it again.")
+        return Saved(
+            document["flow"], arrays, metadata, document["labels"], shards if document["prepared"] else None
+        )
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise PrepkitError(f"{path / PIPELINE} is damaged ({error!r}): save it again.") from error
 
 
 def _check_format(document: Any, where: str) -> None:
@@ -248,20 +293,16 @@ def _check_format(document: Any, where: str) -> None:
         )
 
 
-def _checked(path: Path, name: str, document: Mapping[str, Any]) -> bytes:
+def _checked(path: Path, sha256: str) -> bytes:
     try:
-        data = (path / name).read_bytes()
+        data = path.read_bytes()
     except OSError as error:
-        raise PrepkitError(f"{path / name} cannot be read ({error}): save it again.") from error
-    if hashlib.sha256(data).hexdigest() != document.get("sha256", {}).get(name):
-        raise PrepkitError(f"{path / name} is damaged: its checksum is not that of what was saved; save it again.")
+        raise PrepkitError(
+            f"{path} cannot be read ({error}): copy the directory whole, or save it again."
+        ) from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise PrepkitError(f"{path} is damaged: its checksum is not that of what was saved; save it again.")
     return data
-
-
-def read_shards(path: Path, document: Mapping[str, Any], shards: Iterable[Path]) -> Iterator[dict[str, np.ndarray]]:
-    for shard in shards:
-        name = str(shard.relative_to(path))
-        yield _with_objects(read_npz(_checked(path, name, document), name))
 
 
 def _without_objects(shard: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -17,9 +17,9 @@ PACKAGE = Path(prepkit.__path__[0])
 # What a row meets, top to bottom; PUBLIC knows all but the command line.
 PUBLIC = ""  # prepkit/__init__.py
 ORDER = [
-    *["errors", "spec", "parse", "source", "scan", "core", "features", "rows", "fit"],
-    *["metadata", "storage", "pipeline", "keras"],
-    *["profile", "ablation", "doctor", "report", "datasets"],
+    *["errors", "progress", "spec", "parse", "scan", "source", "labels", "core", "entry"],
+    *["features", "rows", "flow", "fit", "feed", "metadata", "storage", "keras", "parity", "pipeline"],
+    *["profile", "ablation", "doctor", "report", "shards", "datasets", "demo"],
     *[PUBLIC, "cli", "__main__"],
 ]
 

@@ -152,16 +152,18 @@ class Map(ColumnStage[Nothing]):
             out = tf.function(self.function).get_concrete_function(signature).structured_outputs
         except Exception as error:
             raise PrepkitError(
-                f"Map {self.name!r} fails on tensors {({n: str(s.dtype.name) for n, s in signature.items()})}: {error}"
+                f"Map {self.name!r} fails on tensors { ({n: str(s.dtype.name) for n, s in signature.items()}) }: {error}"
             ) from error
         if not isinstance(out, Mapping) or not out or any(s.shape.rank in (None, 0) for s in out.values()):
-            raise PrepkitError(f"Map {self.name!r} returns {out!r}: return a dict of name to tensor with a row each.")
+            raise PrepkitError(
+                f"Map {self.name!r} returns {out!r}: return a dict of name to tensor with a row each."
+            )
         return dict(out)
 
     def transform(self, spec: Spec, learned: Nothing, blocks: Blocks) -> Blocks:
         chosen = self.selected(spec)
         out = taken(blocks, spec, {c.name for c in spec.columns if c not in chosen})
-        made = self.function({c.name: unpacked(blocks, spec)[c.name] for c in chosen})
+        made = tf.function(self.function)({c.name: unpacked(blocks, spec)[c.name] for c in chosen})
         for column in _columns_of(self._traced(chosen), ()):
             values = made[column.name]
             if column.shape:
@@ -182,9 +184,13 @@ def _columns_of(traced: Mapping[str, Any], sources: tuple[str, ...]) -> list[Col
     for name, spec in traced.items():
         shape = tuple(spec.shape[1:])
         if None in shape:
-            raise PrepkitError(f"Map: {name!r} comes out as {spec.shape}: make every size but the rows a fixed one.")
+            raise PrepkitError(
+                f"Map: {name!r} comes out as {spec.shape}: make every size but the rows a fixed one."
+            )
         if shape:
-            columns.append(Column(name, "tensor", spec.dtype.name, shape, block=f"tensor:{name}", sources=sources))
+            columns.append(
+                Column(name, "tensor", spec.dtype.name, shape, block=f"tensor:{name}", sources=sources)
+            )
         elif spec.dtype == tf.string:
             columns.append(Column(name, "text", "string", block=STRINGS, sources=sources))
         else:
@@ -204,5 +210,3 @@ def unpacked(blocks: Blocks, spec: Spec) -> dict[str, tf.Tensor]:
         parts = tf.split(x, [c.width for c in columns], axis=1) if len(columns) > 1 else [x]
         out |= {c.name: p if c.shape else p[:, 0] for c, p in zip(columns, parts, strict=True)}
     return {name: out[name] for name in spec.names}
-
-

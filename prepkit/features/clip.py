@@ -68,7 +68,9 @@ class Clip(ColumnStage[Bounds]):
             object.__setattr__(self, "quantiles", tuple(self.quantiles))
         given = [self.quantiles is not None, self.iqr is not None, (self.low, self.high) != (None, None)]
         if sum(given) != 1:
-            raise PrepkitError("Clip: give exactly one of quantiles=(0.001, 0.999), iqr=1.5, or low= and/or high=.")
+            raise PrepkitError(
+                "Clip: give exactly one of quantiles=(0.001, 0.999), iqr=1.5, or low= and/or high=."
+            )
         q = self.quantiles
         if q is not None and not (len(q) == 2 and 0 <= q[0] < q[1] <= 1):
             raise PrepkitError(f"Clip: quantiles={self.quantiles}: give two rising fractions from 0 to 1.")
@@ -95,7 +97,9 @@ class Clip(ColumnStage[Bounds]):
                 q1, q3 = known[series, "quantiles"].at([0.25, 0.75])
                 low[series], high[series] = q1 - self.iqr * (q3 - q1), q3 + self.iqr * (q3 - q1)
             if np.isnan(low[series]) or np.isnan(high[series]):
-                raise PrepkitError(f"column {series!r} has no value in the training rows to learn bounds from: Drop it.")
+                raise PrepkitError(
+                    f"column {series!r} has no value in the training rows to learn bounds from: Drop it."
+                )
         return Bounds(low, high)
 
     @property
@@ -131,5 +135,3 @@ class Clip(ColumnStage[Bounds]):
         if marks:
             out = appended(out, FLOAT32, tf.stack([marks[c.name] for c in self.selected(spec)], 1))
         return out
-
-

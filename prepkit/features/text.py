@@ -52,7 +52,9 @@ class Text(ColumnStage[Nothing]):
         if self.bins < 2:
             raise PrepkitError(f"Text: bins={self.bins}: give 2 or more.")
         if not (len(self.ngrams) == 2 and 1 <= self.ngrams[0] <= self.ngrams[1]):
-            raise PrepkitError(f"Text: ngrams={self.ngrams}: give the shortest and the longest length, as in (2, 4).")
+            raise PrepkitError(
+                f"Text: ngrams={self.ngrams}: give the shortest and the longest length, as in (2, 4)."
+            )
         check_columns(self.columns, "Text")
 
     def selected(self, spec: Spec) -> tuple[Column, ...]:
@@ -72,7 +74,12 @@ class Text(ColumnStage[Nothing]):
         def encoded(c: Column) -> Column:
             features = tuple(f"{c.name}~{i}" for i in range(self.bins))
             return replace(
-                c, kind="encoded", dtype="float32", shape=(self.bins,), block=f"text:{c.name}", features=features
+                c,
+                kind="encoded",
+                dtype="float32",
+                shape=(self.bins,),
+                block=f"text:{c.name}",
+                features=features,
             )
 
         return spec.with_columns(encoded(c) if c.name in chosen else c for c in spec.columns)
@@ -93,5 +100,7 @@ class Text(ColumnStage[Nothing]):
         letters = tf.strings.unicode_split(padded, "UTF-8", errors="replace")
         grams = tf.strings.ngrams(letters, tuple(range(self.ngrams[0], self.ngrams[1] + 1)), separator="")
         buckets = tf.strings.to_hash_bucket_fast(grams, self.bins)
-        counts = tf.math.bincount(buckets, minlength=self.bins, maxlength=self.bins, axis=-1, dtype=tf.float32)
+        counts = tf.math.bincount(
+            buckets, minlength=self.bins, maxlength=self.bins, axis=-1, dtype=tf.float32
+        )
         return tf.math.l2_normalize(tf.math.log1p(tf.ensure_shape(counts, (None, self.bins))), axis=1)

@@ -51,7 +51,9 @@ def recommend(
     Example:
         >>> import pandas as pd
         >>> import prepkit as pk
-        >>> frame = pd.DataFrame({"age": [20.0, None, 40.0], "job": ["cook", "smith", "cook"], "y": [0, 1, 0]})
+        >>> frame = pd.DataFrame(
+        ...     {"age": [20.0, None, 40.0], "job": ["cook", "smith", "cook"], "y": [0, 1, 0]}
+        ... )
         >>> [type(stage).__name__ for stage in pk.recommend(frame, label="y").stages]
         ['Impute', 'Rescale', 'OneHot']
     """
@@ -64,7 +66,9 @@ def recommend(
     useless = [c for c in spec.columns if c.role != "feature"]
     columns = [c for c in spec.columns if c.role == "feature"]
     if not columns:
-        raise PrepkitError("no column to learn from: all are " + ", ".join(f"{c.name!r} ({c.role})" for c in useless[:8]))
+        raise PrepkitError(
+            "no column to learn from: all are " + ", ".join(f"{c.name!r} ({c.role})" for c in useless[:8])
+        )
     stages: list[Stage[Any]] = []
     if useless:
         why = "; ".join(f"{c.name}: {c.role}" for c in useless[:8])
@@ -125,4 +129,6 @@ def _balance(labels: Coded, spec: Spec) -> list[Stage[Any]]:
     if len(counts) < 2 or counts.min() / counts.sum() * len(counts) >= RARE:
         return []
     share = 100 * counts.min() / counts.sum()
-    return [Rebalance("class_weight", reason=f"the rarest of {len(counts)} classes has {share:.2g} % of the rows")]
+    return [
+        Rebalance("class_weight", reason=f"the rarest of {len(counts)} classes has {share:.2g} % of the rows")
+    ]

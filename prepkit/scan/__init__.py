@@ -18,7 +18,16 @@ from prepkit.scan.vocabulary import Coded, Vocabulary
 
 Statistic = Literal["moments", "extremes", "quantiles", "vocabulary"]
 
-__all__ = ["Accumulator", "Coded", "Extremes", "Moments", "Quantiles", "Statistic", "Vocabulary", "accumulator"]
+__all__ = [
+    "Accumulator",
+    "Coded",
+    "Extremes",
+    "Moments",
+    "Quantiles",
+    "Statistic",
+    "Vocabulary",
+    "accumulator",
+]
 
 
 class Accumulator(Protocol):

@@ -24,7 +24,7 @@ DISTINCT = 0.99  # different values: an identifier, duplicated rows aside
 TEXT_DISTINCT, LONG_TEXT_DISTINCT = 0.5, 0.1  # different values of several words: text
 MIN_ROWS = 20  # fewer differ by chance
 MAX_MEAN_STEP = 10  # of an increasing identifier of which rows were taken out
-WORDY, LONG = 20, 50  # mean lengths in characters
+WORDY, LONG = 20, 50  # median lengths in characters
 N_PROBED = 100  # values by which formats of dates are tried
 
 # "id", "user_id", "customerID", "Unnamed: 0", but neither "paid" nor "humid".
@@ -145,6 +145,8 @@ def _form_of_strings(name: str, texts: pa.Array) -> LabelForm:
 
 
 def _form_of_numbers(name: str, numbers: np.ndarray) -> LabelForm:
+    if np.isinf(numbers).any():
+        raise PrepkitError(f"label {name!r} holds infinite numbers: give the number of a class.")
     fractions = numbers[numbers != np.floor(numbers)] if numbers.dtype.kind == "f" else numbers[:0]
     if len(fractions):
         raise PrepkitError(
@@ -163,11 +165,10 @@ def _one_hot(name: str, sample: np.ndarray) -> LabelForm:
         raise PrepkitError(f"{where} has no value at all: give the class of some rows.")
     if not ((rows == 0) | (rows == 1)).all():
         raise PrepkitError(f"{where} holds other numbers than 0 and 1: give one class a row, as by argmax.")
-    n_classes = rows.astype(np.int64).sum(axis=1)
-    if (n_classes != 1).any():
-        row = int(np.argmax(n_classes != 1))
+    several = rows[rows.astype(np.int64).sum(axis=1) != 1]
+    if len(several):
         raise PrepkitError(
-            f"{where} has {n_classes[row]} classes in row {row}: prepkit is for one class a row; "
+            f"{where} has rows such as {several[0, :8].tolist()}, not of one class: "
             "train one model for each of several labels."
         )
     return "one_hot"
@@ -419,7 +420,7 @@ def _is_text(words: _Words) -> bool:
     if len(words.values) <= LONG_TEXT_DISTINCT * words.n:
         return False
     values = words.values[:: max(1, len(words.values) // 1000)]
-    length = pc.mean(pc.utf8_length(values)).as_py()
+    length = np.median(pc.utf8_length(values).to_numpy())
     if len(words.values) <= (LONG_TEXT_DISTINCT if length > LONG else TEXT_DISTINCT) * words.n:
         return False
     several_words = _matching(values, r"(?s:.*)\S\s+\S(?s:.*)").mean() > 0.5
@@ -429,6 +430,9 @@ def _is_text(words: _Words) -> bool:
 
 
 def _words(values: Any, missing: Sequence[str]) -> _Words:
+    if pt.is_string_view(values.type) or pt.is_binary_view(values.type):
+        # value_counts takes null for the empty string there, as of pyarrow 26.
+        values = values.cast(pa.large_binary())
     counted = pc.value_counts(values)
     cells, counts = counted.field("values"), counted.field("counts").to_numpy()
     cells = _utf8(cells.dictionary_decode() if pt.is_dictionary(cells.type) else cells)
@@ -468,7 +472,7 @@ def _arrow(name: str, sample: Any) -> Any:
     if not isinstance(sample, np.ndarray):
         return sample
     try:
-        return pa.array(sample, from_pandas=True)
+        return pa.array(sample.astype(sample.dtype.newbyteorder("=")), from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         what = f"values of type {sample.dtype}"
         if sample.dtype == object:

@@ -1,0 +1,1 @@
+"""Only drawing, no computing."""
