@@ -171,9 +171,7 @@ def column_statistics(x: np.ndarray) -> Moments:
     wide = present.astype(np.float64)
     mean, n_missing = wide.mean(), len(x) - len(present)
     wide -= mean
-    return filled_moments(
-        partition_median(present), len(present), mean, float((wide * wide).sum()), n_missing
-    )
+    return filled_moments(partition_median(present), len(present), mean, float((wide * wide).sum()), n_missing)
 
 
 def filled_moments(fill: float, n: int, mean: float, squares: float, n_missing: int) -> Moments:
@@ -190,9 +188,7 @@ def plain_statistics(x: np.ndarray) -> Moments:
     return float(fill), float(filled.mean(dtype=np.float64)), float(filled.std(dtype=np.float64))
 
 
-def expert_fit(
-    frame: pd.DataFrame, statistics: Callable[[np.ndarray], Moments] = column_statistics
-) -> Learned:
+def expert_fit(frame: pd.DataFrame, statistics: Callable[[np.ndarray], Moments] = column_statistics) -> Learned:
     found = np.array([statistics(frame[name].to_numpy()) for name in NUMERIC])
     fill, mean, scale = found.T
     return Learned(fill, mean, scale, tuple(encode(frame[name]).dictionary for name in CATEGORICAL))
@@ -208,9 +204,7 @@ def transform_in_graph(learned: Learned, width: int) -> Callable[[Any, Any], Any
 
     def transform(floats: Any, codes: Any) -> Any:
         numbers = tf.where(tf.math.is_nan(floats), fill, floats * a + b)
-        hot = tf.math.bincount(
-            codes, minlength=width, maxlength=width, axis=-1, binary_output=True, dtype=tf.float32
-        )
+        hot = tf.math.bincount(codes, minlength=width, maxlength=width, axis=-1, binary_output=True, dtype=tf.float32)
         return tf.concat([numbers, hot], axis=1)
 
     return transform
@@ -375,9 +369,7 @@ def polars_batches(fitted: tuple[dict[str, float], dict[str, Any]], frame: pd.Da
         for n in NUMERIC
     ]
     hot = [
-        (pl.col(name) == code).cast(pl.Float32).alias(word)
-        for name, w in words.items()
-        for code, word in enumerate(w)
+        (pl.col(name) == code).cast(pl.Float32).alias(word) for name, w in words.items() for code, word in enumerate(w)
     ]
     labels = frame[LABEL].to_numpy()
 
@@ -428,9 +420,7 @@ class Sketch:
         self.mean, self.n = self.mean + shift * n / total, total
         for start in range(0, n, self.chunk):
             part = np.sort(present[start : start + self.chunk])
-            self.kept.append(
-                part[min(self.every // 2, len(part) - 1) :: self.every].copy()
-            )  # a view keeps all
+            self.kept.append(part[min(self.every // 2, len(part) - 1) :: self.every].copy())  # a view keeps all
 
     def result(self) -> Moments:
         fill = partition_median(np.concatenate(self.kept))
@@ -673,9 +663,7 @@ def run_child(name: str, rows: int, paths: Sequence[Path] = ()) -> dict[str, flo
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def measure_tables(
-    names: Sequence[str], rows: int, repeats: int, advance: Callable[[str], None]
-) -> list[Run]:
+def measure_tables(names: Sequence[str], rows: int, repeats: int, advance: Callable[[str], None]) -> list[Run]:
     inputs = Inputs(make_frame(rows))
     runs = [Run(name, rows) for name in names if rows <= (CONTENDERS[name].max_rows or rows)]
     for _ in range(repeats):
@@ -803,9 +791,7 @@ def chosen(text: str | None) -> list[str]:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
-    parser.add_argument(
-        "--parquet-rows", type=int, default=10_000_000, help="and a tenth of it; 0: no Parquet"
-    )
+    parser.add_argument("--parquet-rows", type=int, default=10_000_000, help="and a tenth of it; 0: no Parquet")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--contenders", help="comma-separated; all by default")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/throughput.json"))

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from prepkit.features.impute import Impute
     from prepkit.features.rescale import Rescale
     from prepkit.features.text import Text
+    from prepkit.fitted import FittedPipeline, Prepared
     from prepkit.keras import Served
     from prepkit.metadata import Metadata
-    from prepkit.pipeline import FittedPipeline, Pipeline, Prepared, load
+    from prepkit.pipeline import Pipeline, load
     from prepkit.profile.recommend import recommend
     from prepkit.rows.rebalance import Rebalance
     from prepkit.source import as_source
@@ -26,7 +27,7 @@ _HOME = {
     "Column": "spec",
     "Datetime": "features.datetime",
     "Drop": "features.choose",
-    "FittedPipeline": "pipeline",
+    "FittedPipeline": "fitted",
     "Hash": "features.encode",
     "Impute": "features.impute",
     "Label": "spec",
@@ -35,7 +36,7 @@ _HOME = {
     "Metadata": "metadata",
     "OneHot": "features.encode",
     "Pipeline": "pipeline",
-    "Prepared": "pipeline",
+    "Prepared": "fitted",
     "PrepkitError": "errors",
     "Rebalance": "rows.rebalance",
     "Rescale": "features.rescale",

@@ -20,17 +20,11 @@ app = typer.Typer(
 
 @app.command()
 def prepare(
-    train: Annotated[
-        str, typer.Argument(help="Training data: path or glob of CSV, Parquet, TFRecord or NPZ files.")
-    ],
+    train: Annotated[str, typer.Argument(help="Training data: path or glob of CSV, Parquet, TFRecord or NPZ files.")],
     label: Annotated[str, typer.Option(help="Column that is the label.")],
-    valid: Annotated[
-        str | None, typer.Option(help="Validation data, transformed by the same numbers.")
-    ] = None,
+    valid: Annotated[str | None, typer.Option(help="Validation data, transformed by the same numbers.")] = None,
     test: Annotated[str | None, typer.Option(help="Test data, likewise.")] = None,
-    recipe: Annotated[
-        Path | None, typer.Option(help="Recipe as JSON; without it one is recommended.")
-    ] = None,
+    recipe: Annotated[Path | None, typer.Option(help="Recipe as JSON; without it one is recommended.")] = None,
     out: Annotated[Path, typer.Option(help="Directory to write.")] = Path("prepared"),
     batch_size: Annotated[int, typer.Option(help="Rows a batch.")] = 256,
     seed: Annotated[int, typer.Option(help="Of the shuffle.")] = 0,
@@ -61,9 +55,7 @@ def prepare(
 
 @app.command()
 def demo(
-    out: Annotated[
-        Path | None, typer.Option(help="Keep the prepared data and the served model here.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Keep the prepared data and the served model here.")] = None,
     epochs: Annotated[int, typer.Option(help="Epochs for each of the two networks.")] = 10,
     seed: Annotated[int, typer.Option(help="Of the shuffle and the networks.")] = 0,
 ) -> None:

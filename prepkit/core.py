@@ -7,7 +7,7 @@ import fnmatch
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import numpy as np
 import tensorflow as tf
@@ -16,12 +16,11 @@ from prepkit.errors import PrepkitError
 from prepkit.scan import Accumulator, Statistic
 from prepkit.spec import NUMBERS, RAW_KINDS, Column, Kind, Spec
 
-Blocks = dict[
-    str, tf.Tensor
-]  # block -> (rows, width) of its columns side by side, or (rows, *shape) of a tensor
+Blocks = dict[str, tf.Tensor]  # block -> (rows, width) of its columns side by side, or (rows, *shape) of a tensor
 Known = Mapping[tuple[str, Statistic], Any]  # (series, statistic) -> what was measured on the training rows
 Selection = str | Sequence[str] | Callable[[Column], bool] | None
 Learned = TypeVar("Learned")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,8 @@ class Stage(ABC, Generic[Learned]):
     reason: str = field(default="", compare=False)
 
     takes: ClassVar[tuple[Kind, ...]] = ()  # kinds that it can work on, and does unless told otherwise
-    needs_strings: ClassVar[bool] = (
-        False  # whether it reads the strings of a categorical column, not its codes
-    )
-    needs_codes: ClassVar[bool] = (
-        False  # whether it reads the codes of a categorical column, and so a vocabulary
-    )
+    needs_strings: ClassVar[bool] = False  # whether it reads the strings of a categorical column, not its codes
+    needs_codes: ClassVar[bool] = False  # whether it reads the codes of a categorical column, and so a vocabulary
 
     def selected(self, spec: Spec) -> tuple[Column, ...]:
         """The columns that the stage reads and replaces."""
@@ -82,6 +77,14 @@ class Stage(ABC, Generic[Learned]):
     def carry(self, learned: Learned, series: str, statistic: Accumulator) -> Accumulator | None:
         """What a statistic of a selected series is behind the stage; None where it must be measured anew."""
         return None
+
+
+def as_written(function: F) -> F:
+    """Mark a function that TensorFlow traces as it is.
+
+    AutoGraph would parse it from its file and rewrite it: slower, and wrong once the file has changed.
+    """
+    return cast(F, tf.autograph.experimental.do_not_convert(function))
 
 
 class ColumnStage(Stage[Learned]):
@@ -135,9 +138,7 @@ def choose(spec: Spec, columns: Selection, takes: Sequence[Kind], stage: str) ->
             elif is_pattern(name):
                 chosen |= {c.name for c in spec.columns if fnmatch.fnmatchcase(c.name, name)}
             else:
-                raise PrepkitError(
-                    f"{stage} names column {name!r}, which is not there{did_you_mean(name, spec.names)}"
-                )
+                raise PrepkitError(f"{stage} names column {name!r}, which is not there{did_you_mean(name, spec.names)}")
     found = tuple(c for c in spec.columns if c.name in chosen)
     if not callable(columns) and not found:
         raise PrepkitError(f"{stage}: columns={columns!r} chooses none of the {len(spec.columns)} columns.")
@@ -163,9 +164,7 @@ def check_columns(columns: Selection, stage: str) -> None:
         return
     names = as_names(columns)
     if not names or not all(isinstance(n, str) and n for n in names):
-        raise PrepkitError(
-            f"{stage}: columns={columns!r}: give names, globs or 'kind:numeric', as in columns=['age']."
-        )
+        raise PrepkitError(f"{stage}: columns={columns!r}: give names, globs or 'kind:numeric', as in columns=['age'].")
     for name in names:
         if name.startswith("kind:") and name[5:] not in (*RAW_KINDS, "encoded", "id"):
             raise PrepkitError(f"{stage}: {name!r} is no kind: choose from {', '.join(RAW_KINDS)}.")
@@ -185,7 +184,7 @@ def along(columns: Sequence[Column], values: Mapping[str, float], default: float
     """`values` by series, laid out along the last axis of the block that `columns` fill."""
     flat = [values.get(s, default) for c in columns for s in c.series]
     if len(columns) == 1 and len(columns[0].shape) == 2:  # (rows, height, width): one value for all
-        return np.float64(flat[0])
+        return np.array(flat[0], np.float64)
     return np.array(flat, np.float64)
 
 

@@ -17,7 +17,8 @@ from rich.table import Table
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
 from prepkit.datasets import adult
-from prepkit.pipeline import Prepared, load
+from prepkit.fitted import Prepared
+from prepkit.pipeline import load
 from prepkit.profile.recommend import recommend
 from prepkit.report.terminal import curves
 
@@ -49,9 +50,7 @@ def _run(console: Console, out: Path, epochs: int, seed: int) -> dict[str, dict[
     raw = _codes(train)
     histories, scores = {}, {}
     truth = np.concatenate([y for _, y in prepared.pipeline.transform(test)])
-    histories["raw"], model = _train(
-        _raw_dataset(raw, train, 256, seed), _raw_dataset(raw, valid, 256), epochs, seed
-    )
+    histories["raw"], model = _train(_raw_dataset(raw, train, 256, seed), _raw_dataset(raw, valid, 256), epochs, seed)
     scores["raw"] = _scores(truth, model.predict(_raw_dataset(raw, test, 256), verbose=0)[:, 0])
     fitted = prepared.pipeline
     histories["prepared"], model = _train(prepared.dataset, fitted.transform(valid), epochs, seed)
@@ -95,9 +94,7 @@ def _codes(table: Any) -> dict[str, dict[str, int]]:
     return {name: {word: i for i, word in enumerate(table[name].unique().to_pylist())} for name in strings}
 
 
-def _raw_dataset(
-    codes: dict[str, dict[str, int]], table: Any, batch_size: int, seed: int | None = None
-) -> Any:
+def _raw_dataset(codes: dict[str, dict[str, int]], table: Any, batch_size: int, seed: int | None = None) -> Any:
     columns = []
     for name in table.column_names:
         if name != LABEL:

@@ -93,9 +93,7 @@ class Entry:
                 codes = [decoded[c.name].recoded(self._codes[c.name], UNSEEN) for c in columns]
                 out[block] = _beside(codes, "int32")
             elif block == STRINGS:
-                strings = [
-                    np.array([*decoded[c.name].values, ""], object)[decoded[c.name].codes] for c in columns
-                ]
+                strings = [np.array([*decoded[c.name].values, ""], object)[decoded[c.name].codes] for c in columns]
                 out[block] = _beside(strings, object)
             else:
                 out[block] = decoded[columns[0].name]
@@ -120,9 +118,7 @@ class Entry:
             features = self._by_column(features)
         else:
             if not isinstance(features, Mapping):
-                raise PrepkitError(
-                    f"features are one tensor, but the training data had columns{self._named()}."
-                )
+                raise PrepkitError(f"features are one tensor, but the training data had columns{self._named()}.")
             self.check_names(features)
         out: Blocks = {}
         for block, columns in self.spec.blocks().items():
@@ -155,9 +151,7 @@ class Entry:
     def _coded(self, words: tf.Tensor) -> tf.Tensor:
         prefixes = tf.constant([f"{i}{BETWEEN}" for i in range(len(self.vocabularies))])
         order = [list(self.vocabularies).index(c.name) for c in self.spec.blocks()[CODES]]
-        return self.table.lookup(
-            tf.strings.join([tf.broadcast_to(tf.gather(prefixes, order), tf.shape(words)), words])
-        )
+        return self.table.lookup(tf.strings.join([tf.broadcast_to(tf.gather(prefixes, order), tf.shape(words)), words]))
 
 
 def _beside(columns: list[np.ndarray], dtype: Any) -> np.ndarray:
@@ -186,9 +180,7 @@ def enter_column(x: tf.Tensor, column: Column, block: str) -> tf.Tensor:
             return category(x, column.missing)
         _check_type(column, x.dtype.name)
         if x.dtype.is_floating:
-            whole = tf.strings.as_string(
-                tf.cast(tf.where(tf.math.is_finite(x), x, tf.zeros_like(x)), tf.int64)
-            )
+            whole = tf.strings.as_string(tf.cast(tf.where(tf.math.is_finite(x), x, tf.zeros_like(x)), tf.int64))
             return tf.where(tf.math.is_finite(x), whole, tf.fill(tf.shape(x), ""))
         return tf.strings.as_string(x)
     if x.dtype == tf.string:
@@ -213,9 +205,7 @@ def decode_column(raw: RawColumn, column: Column) -> Any:
     if column.kind == "tensor":
         array = np.asarray(raw)
         if array.shape[1:] != column.shape:
-            raise PrepkitError(
-                f"{column.name!r} has rows of shape {array.shape[1:]}, but {column.shape} in training."
-            )
+            raise PrepkitError(f"{column.name!r} has rows of shape {array.shape[1:]}, but {column.shape} in training.")
         return array
     if isinstance(raw, np.ndarray) and raw.ndim > 1:
         raise PrepkitError(f"column {column.name!r} has shape {raw.shape}: give one value a row.")
@@ -239,10 +229,7 @@ def decode_column(raw: RawColumn, column: Column) -> Any:
 def _is_string(kind: Any) -> bool:
     types = pa.types
     return bool(
-        types.is_string(kind)
-        or types.is_large_string(kind)
-        or types.is_string_view(kind)
-        or types.is_binary(kind)
+        types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind) or types.is_binary(kind)
     )
 
 
@@ -274,18 +261,14 @@ def _decode_strings(raw: Any, column: Column) -> Any:
     words = encoded.dictionary.cast(pa.string())
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     texts = (
-        tf.constant(words.to_numpy(zero_copy_only=False).astype(object), tf.string)
-        if len(words)
-        else tf.constant([""])
+        tf.constant(words.to_numpy(zero_copy_only=False).astype(object), tf.string) if len(words) else tf.constant([""])
     )
     if column.kind not in ("categorical", "text"):
         values = enter_column(texts, column, column.entered(coded=False).block).numpy()
         return np.append(values[: len(words)], np.array(np.nan, values.dtype))[codes]
     cleaned = [v.decode("utf-8", "replace") for v in category(texts, column.missing).numpy()[: len(words)]]
     values_of: dict[str, int] = {}
-    place = np.array(
-        [-1 if w == "" else values_of.setdefault(w, len(values_of)) for w in cleaned] + [-1], np.int32
-    )
+    place = np.array([-1 if w == "" else values_of.setdefault(w, len(values_of)) for w in cleaned] + [-1], np.int32)
     return Coded(place[codes], list(values_of))
 
 

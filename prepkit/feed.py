@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from prepkit.core import as_written
+
 Arrays = Mapping[str, np.ndarray]
 AUTOTUNE = tf.data.AUTOTUNE
 WINDOW = 65_536  # rows that a stream is shuffled within
@@ -39,20 +41,20 @@ def from_memory(
     steps = -(-n // batch_size)
 
     def gathered(order: tf.Tensor) -> tf.data.Dataset:
-        @tf.autograph.experimental.do_not_convert
+        @as_written
         def batch(start: tf.Tensor) -> Any:
             index = order[start : start + batch_size]
             return finish({name: tf.gather(t, index) for name, t in tensors.items()})
 
         return tf.data.Dataset.range(0, n, batch_size).map(batch, num_parallel_calls=AUTOTUNE)
 
-    @tf.autograph.experimental.do_not_convert
+    @as_written
     def sliced(start: tf.Tensor) -> Any:
         return finish({name: t[start : start + batch_size] for name, t in tensors.items()})
 
     if seed is not None:
 
-        @tf.autograph.experimental.do_not_convert
+        @as_written
         def epoch(number: tf.Tensor) -> tf.data.Dataset:
             places = tf.range(n, dtype=tf.int64) if chosen is None else chosen
             return gathered(tf.random.experimental.stateless_shuffle(places, seed=tf.stack([number, 0])))
@@ -100,9 +102,7 @@ def from_chunks(
     return dataset.prefetch(AUTOTUNE)
 
 
-def _pooled(
-    chunks: Iterator[dict[str, np.ndarray]], rng: np.random.Generator
-) -> Iterator[dict[str, np.ndarray]]:
+def _pooled(chunks: Iterator[dict[str, np.ndarray]], rng: np.random.Generator) -> Iterator[dict[str, np.ndarray]]:
     pool: list[dict[str, np.ndarray]] = []
     for chunk in chunks:
         pool.append(chunk)
@@ -134,15 +134,13 @@ def from_stream(
         bytes_a_row = sum(_size(spec) for spec in batches.element_spec.values())
         window = int(max(batch_size, min(WINDOW, WINDOW_BYTES // bytes_a_row)))
 
-        @tf.autograph.experimental.do_not_convert
+        @as_written
         def permuted(batch: Any, number: tf.Tensor) -> Any:
             n = tf.shape(next(iter(batch.values())))[0]
             order = tf.random.experimental.stateless_shuffle(tf.range(n), seed=tf.stack([number, 1]))
             return {name: tf.gather(t, order) for name, t in batch.items()}
 
-        batches = tf.data.Dataset.zip(batches.rebatch(window), _seeds(seed)).map(
-            permuted, num_parallel_calls=AUTOTUNE
-        )
+        batches = tf.data.Dataset.zip(batches.rebatch(window), _seeds(seed)).map(permuted, num_parallel_calls=AUTOTUNE)
     dataset = batches.rebatch(batch_size).map(finish, num_parallel_calls=AUTOTUNE)
     if steps is not None:
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))

@@ -88,17 +88,11 @@ def infer(
         some = chunk.matrix[sample]
         columns = [infer_column(f"x{i}", some[:, i], complete=complete) for i in range(some.shape[1])]
     else:
-        columns = [
-            infer_column(name, sampled(values), complete=complete) for name, values in chunk.columns.items()
-        ]
+        columns = [infer_column(name, sampled(values), complete=complete) for name, values in chunk.columns.items()]
     if unknown := [n for n in kinds if n not in {c.name for c in columns}]:
-        raise PrepkitError(
-            f"kinds names columns {unknown}, which are not there: {[c.name for c in columns][:20]} are."
-        )
+        raise PrepkitError(f"kinds names columns {unknown}, which are not there: {[c.name for c in columns][:20]} are.")
     columns = [
-        replace(c, kind=kinds[c.name], role="feature", notes=(*c.notes, "kind as told"))
-        if c.name in kinds
-        else c
+        replace(c, kind=kinds[c.name], role="feature", notes=(*c.notes, "kind as told")) if c.name in kinds else c
         for c in columns
     ]
     found = None
@@ -265,27 +259,18 @@ def _scan(
     flow = Flow(entry, stages, learned)
     run = tf.function(flow.blocks, reduce_retracing=True, autograph=False)
     touched = {
-        s
-        for stage, spec in zip(stages, flow.specs, strict=False)
-        for c in stage.selected(spec)
-        for s in c.series
+        s for stage, spec in zip(stages, flow.specs, strict=False) for c in stage.selected(spec) for s in c.series
     }
     direct = [key for key in known if key[0] in _series(entry.spec) - touched]
     behind = [key for key in known if key not in direct]
-    unseen = {c.name for c in entry.spec.columns if not c.shape and c.block in NUMBERS} - {
-        s for s, _ in direct
-    }
-    cells = {name: Extremes() for name in unseen} if first else {}
+    unseen = {c.name for c in entry.spec.columns if not c.shape and c.block in NUMBERS} - {s for s, _ in direct}
+    cells: dict[str, Any] = {name: Extremes() for name in unseen} if first else {}
     rows = Rows()
     total = -(-(source.n_rows or 0) // CHUNK) or None
     for chunk in track(reader.chunks(), "reading", total):
         decoded = entry.decode(chunk)
         label = entry.raw.label
-        y = (
-            None
-            if label is None or chunk.label is None
-            else decode_label(chunk.label, label.form, label.name)
-        )
+        y = None if label is None or chunk.label is None else decode_label(chunk.label, label.form, label.name)
         keep = None if y is None or (y.codes >= 0).all() else y.codes >= 0
         _count(rows, len(chunk), y)
         decoded = decoded if keep is None else {n: values[keep] for n, values in decoded.items()}

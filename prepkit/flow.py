@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from prepkit.core import Blocks, Stage
+from prepkit.core import Blocks, Stage, as_written
 from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
 from prepkit.features.choose import unpacked
@@ -48,28 +48,24 @@ class Flow:
         def out(spec: Spec, pair: tuple[Stage[Any], Any]) -> Spec:
             return pair[0].output(spec, pair[1])
 
-        return tuple(
-            itertools.accumulate(zip(self.stages, self.learned, strict=True), out, initial=self.entry.spec)
-        )
+        return tuple(itertools.accumulate(zip(self.stages, self.learned, strict=True), out, initial=self.entry.spec))
 
     @property
     def spec_out(self) -> Spec:
         return self.specs[-1]
 
-    @tf.autograph.experimental.do_not_convert
+    @as_written
     def blocks(self, blocks: Blocks) -> Blocks:
         """Packed raw columns through all stages."""
         blocks = {
-            name: tf.where(tf.math.is_finite(x), x, tf.constant(float("nan"), x.dtype))
-            if x.dtype.is_floating
-            else x
+            name: tf.where(tf.math.is_finite(x), x, tf.constant(float("nan"), x.dtype)) if x.dtype.is_floating else x
             for name, x in blocks.items()
         }
         for stage, learned, spec in zip(self.stages, self.learned, self.specs[:-1], strict=True):
             blocks = stage.transform(spec, learned, blocks)
         return blocks
 
-    @tf.autograph.experimental.do_not_convert
+    @as_written
     def finished(self, blocks: Blocks) -> Any:
         """Packed raw columns to what the model gets: float32 (rows, features), or a dict by column."""
         blocks = self.blocks(blocks)
@@ -81,7 +77,7 @@ class Flow:
             for name, x in unpacked(blocks, self.spec_out).items()
         }
 
-    @tf.autograph.experimental.do_not_convert
+    @as_written
     def features(self, raw: Mapping[str, tf.Tensor] | tf.Tensor) -> Any:
         """Raw tensors to what the model gets."""
         return self.finished(self.entry.graph(raw))
@@ -89,9 +85,7 @@ class Flow:
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Of the dense matrix's columns, in order."""
-        return tuple(
-            f for columns in self.spec_out.blocks().values() for c in columns for f in c.feature_names()
-        )
+        return tuple(f for columns in self.spec_out.blocks().values() for c in columns for f in c.feature_names())
 
 
 def check_output(spec: Spec, output: str) -> None:

@@ -156,9 +156,7 @@ def serving_names(names: Mapping[str, Any]) -> dict[str, str]:
         safe = re.sub(r"\W", "_", name, flags=re.ASCII)
         safe = safe if re.match(r"[A-Za-z]", safe) else f"x{safe}"
         taken = set(out.values())
-        out[name] = next(
-            n for i in range(len(names) + 1) if (n := safe if not i else f"{safe}_{i}") not in taken
-        )
+        out[name] = next(n for i in range(len(names) + 1) if (n := safe if not i else f"{safe}_{i}") not in taken)
     return out
 
 

@@ -171,10 +171,9 @@ class LabelEncoder:
             number = self.table.lookup(self._key(y))
         if strict:
             names = ", ".join(map(repr, self.label.classes[:10]))
-            message = f"PrepkitError: labels that are missing or none of the training classes ({names}): drop those rows, or the label. Found:"
-            checks = [
-                tf.debugging.Assert(tf.reduce_all(number >= 0), [message, tf.boolean_mask(y, number < 0)])
-            ]
+            message = f"PrepkitError: labels that are missing or none of the training classes ({names}): "
+            message += "drop those rows, or the label. Found:"
+            checks = [tf.debugging.Assert(tf.reduce_all(number >= 0), [message, tf.boolean_mask(y, number < 0)])]
             with tf.control_dependencies(checks):
                 number = tf.identity(number)
         return tf.cast(number, tf.int32)

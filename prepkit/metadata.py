@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
+from prepkit.core import Stage
+from prepkit.fit import Fit
+from prepkit.flow import Flow
+from prepkit.rows.rebalance import Rebalance, balanced_weights
 from prepkit.spec import Label, Spec
+from prepkit.storage import learned_to_json
+
+UNLABELLED = "label missing"
 
 
 @dataclass(frozen=True)
@@ -138,3 +147,61 @@ def advise(label: Label, labels: str, prior: tuple[float, ...]) -> Advice:
         return Advice(1, "sigmoid", "binary_crossentropy", (float(np.log(safe[1] / safe[0])),))
     loss = "categorical_crossentropy" if labels == "one_hot" else "sparse_categorical_crossentropy"
     return Advice(len(prior), "softmax", loss, tuple(float(v) for v in np.log(safe)))
+
+
+def describe(stages: Sequence[Stage[Any]], labels: str, flow: Flow, found: Fit) -> Metadata:
+    """All that is known once a recipe has been fitted."""
+    label = found.raw.label
+    assert label is not None
+    counts = tuple(int(found.rows.classes.counts.get(c, 0)) for c in label.classes)
+    total = sum(counts)
+    prior = tuple(n / total for n in counts)
+    features_of: dict[str, list[str]] = {name: [] for name in found.raw.names}
+    for column in flow.spec_out.columns:
+        for source in column.sources:
+            features_of[source] += column.feature_names()
+    refused = {UNLABELLED: found.rows.unlabelled} if found.rows.unlabelled else {}
+    numbers = {UNLABELLED: tuple(found.rows.unlabelled_rows)} if refused else {}
+    recipe_text = json.dumps([flow.output, labels, *map(repr, stages)])
+    learned, arrays = (
+        zip(*[_learned(i, s) for i, s in enumerate(found.learned)], strict=True) if found.learned else ((), ())
+    )
+    measured = json.dumps([found.raw.to_json(), counts, found.rows.read, dict(found.missing_cells), learned, arrays])
+    return Metadata(
+        spec_in=found.raw,
+        spec_out=flow.spec_out,
+        output=flow.output,
+        labels=labels,
+        feature_names=flow.feature_names,
+        features_of={name: tuple(names) for name, names in features_of.items()},
+        class_names=label.class_names,
+        counts_before=counts,
+        counts=counts,
+        prior=prior,
+        class_weight=class_weights(stages, counts),
+        advice=advise(label, labels, prior),
+        vocabulary_sizes={c.name: len(c.categories or ()) for c in flow.spec_out.columns if c.kind == "id"},
+        missing_cells={name: n for name, n in found.missing_cells.items() if n},
+        batch_size=None,
+        steps_per_epoch=None,
+        ledger=Ledger(found.rows.read, total, refused, {}, numbers),
+        seed=None,
+        scans=found.scans,
+        versions={name: version(name) for name in ("prepkit", "tensorflow", "keras", "numpy", "pyarrow")},
+        data_fingerprint=hashlib.sha256(measured.encode()).hexdigest(),
+        recipe_fingerprint=hashlib.sha256(recipe_text.encode()).hexdigest(),
+    )
+
+
+def class_weights(stages: Sequence[Stage[Any]], counts: Sequence[int]) -> dict[int, float]:
+    """The weight of each class: as Rebalance says, else 1."""
+    if any(isinstance(s, Rebalance) for s in stages):
+        return balanced_weights(counts)
+    return dict.fromkeys(range(len(counts)), 1.0)
+
+
+def _learned(i: int, state: Any) -> tuple[Any, Any]:
+    """What a stage has learned, with numbers to 9 digits: however the rows were batched, they agree so far."""
+    arrays: dict[str, np.ndarray] = {}
+    data = learned_to_json(state, str(i), arrays)
+    return data, {name: [f"{v:.9g}" for v in a.tolist()] for name, a in arrays.items()}

@@ -170,15 +170,11 @@ class Spec:
         return cls(tuple(Column(**tuples(c)) for c in data["columns"]), label, data["structure"])
 
     def __repr__(self) -> str:
-        lines = [
-            f"Spec of {len(self.columns)} columns" + (f", label {self.label.name!r}" if self.label else "")
-        ]
+        lines = [f"Spec of {len(self.columns)} columns" + (f", label {self.label.name!r}" if self.label else "")]
         for c in self.columns[:100]:
             shape = f"{list(c.shape)} " if c.shape else ""
             role = "" if c.role == "feature" else f" [{c.role}]"
-            lines.append(
-                f"  {c.name}: {c.kind} {shape}({c.dtype}){role}" + "".join(f"; {n}" for n in c.notes)
-            )
+            lines.append(f"  {c.name}: {c.kind} {shape}({c.dtype}){role}" + "".join(f"; {n}" for n in c.notes))
         if len(self.columns) > 100:
             lines.append(f"  ... and {len(self.columns) - 100} more")
         return "\n".join(lines)

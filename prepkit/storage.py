@@ -158,9 +158,7 @@ def flow_from_json(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray], fu
 def flow_to_text(flow: Flow) -> str:
     """A flow as one string, for a Keras configuration."""
     data, arrays = flow_to_json(flow)
-    return json.dumps(
-        {"format": FORMAT, "flow": data, "arrays": base64.b64encode(npz_bytes(arrays)).decode()}
-    )
+    return json.dumps({"format": FORMAT, "flow": data, "arrays": base64.b64encode(npz_bytes(arrays)).decode()})
 
 
 def flow_from_text(text: str, functions: Functions) -> Flow:
@@ -276,9 +274,7 @@ def read(path: str | Path) -> Saved:
         for shard in shards:
             if not shard.path.is_file():
                 raise PrepkitError(f"{shard.path} is missing: copy the directory whole, or save it again.")
-        return Saved(
-            document["flow"], arrays, metadata, document["labels"], shards if document["prepared"] else None
-        )
+        return Saved(document["flow"], arrays, metadata, document["labels"], shards if document["prepared"] else None)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise PrepkitError(f"{path / PIPELINE} is damaged ({error!r}): save it again.") from error
 
@@ -297,9 +293,7 @@ def _checked(path: Path, sha256: str) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise PrepkitError(
-            f"{path} cannot be read ({error}): copy the directory whole, or save it again."
-        ) from error
+        raise PrepkitError(f"{path} cannot be read ({error}): copy the directory whole, or save it again.") from error
     if hashlib.sha256(data).hexdigest() != sha256:
         raise PrepkitError(f"{path} is damaged: its checksum is not that of what was saved; save it again.")
     return data

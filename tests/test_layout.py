@@ -18,7 +18,7 @@ PACKAGE = Path(prepkit.__path__[0])
 PUBLIC = ""  # prepkit/__init__.py
 ORDER = [
     *["errors", "progress", "spec", "parse", "scan", "source", "labels", "core", "entry"],
-    *["features", "rows", "flow", "fit", "feed", "metadata", "storage", "keras", "parity", "pipeline"],
+    *["features", "rows", "flow", "fit", "feed", "storage", "metadata", "keras", "parity", "fitted", "pipeline"],
     *["profile", "ablation", "doctor", "report", "shards", "datasets", "demo"],
     *[PUBLIC, "cli", "__main__"],
 ]

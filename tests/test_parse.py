@@ -115,9 +115,7 @@ def test_separators_of_thousands_are_read_where_they_cannot_be_decimal(n):
     np.testing.assert_equal(parse.number(swapped, ",").numpy(), float(cents.replace(",", "")))
 
 
-@pytest.mark.parametrize(
-    "cell", ["1,234", "0,123,456", "1,23,456", "12,34.5", "1234,567.8", "1,234,", ",234", "1,,2"]
-)
+@pytest.mark.parametrize("cell", ["1,234", "0,123,456", "1,23,456", "12,34.5", "1234,567.8", "1,234,", ",234", "1,,2"])
 def test_commas_in_other_places_are_refused(cell):
     assert np.isnan(parse.number(cell).numpy())
 
@@ -198,9 +196,7 @@ OFFSETS = st.one_of(
 @st.composite
 def moments(draw, format):
     """A cell that has the form of `format`, though maybe not its values; and it as pandas wants it."""
-    widths = {"Y": 4, "y": 2} | dict.fromkeys(
-        "mdHIMS", 2 if "Ymd" in format else draw(st.sampled_from([1, 2]))
-    )
+    widths = {"Y": 4, "y": 2} | dict.fromkeys("mdHIMS", 2 if "Ymd" in format else draw(st.sampled_from([1, 2])))
     values = {c: draw(PARTS[c]) for c in format if c in PARTS}
     text = "".join(f"{v:0{widths[c]}}" if isinstance(v := values.get(c, c), int) else v for c in format)
     theirs = "".join(STRPTIME.get(c, c) for c in format)
@@ -277,9 +273,7 @@ def test_one_date(cell, format, expected):
 def test_whatever_the_cell_no_date_raises_and_the_pattern_is_needed(cells, format):
     ours = parse.seconds(cells, format).numpy()
     whole = re.compile(parse.pattern(format), re.ASCII)
-    assert all(
-        whole.fullmatch(c.strip(parse.SPACES)) for c, s in zip(cells, ours, strict=True) if np.isfinite(s)
-    )
+    assert all(whole.fullmatch(c.strip(parse.SPACES)) for c, s in zip(cells, ours, strict=True) if np.isfinite(s))
 
 
 HOWS = ("", "number", "number,", "boolean", "Y-m-d", "m/d/Y I:M:S p", "d-b-Y H:M:S")
@@ -339,9 +333,7 @@ def test_now_is_exact_to_a_microsecond():
 
 
 def test_errors_name_the_choices():
-    with pytest.raises(
-        PrepkitError, match=r"parse='date': give '' or one of 'number', 'number,', 'boolean', 'Y-m-d'"
-    ):
+    with pytest.raises(PrepkitError, match=r"parse='date': give '' or one of 'number', 'number,', 'boolean', 'Y-m-d'"):
         parse.parse("x", "date")
     with pytest.raises(PrepkitError, match=r"format='number': give one of 'Y-m-d', 'Y-m-d H:M'"):
         parse.seconds("x", "number")

@@ -155,9 +155,7 @@ class Map(ColumnStage[Nothing]):
                 f"Map {self.name!r} fails on tensors { ({n: str(s.dtype.name) for n, s in signature.items()}) }: {error}"
             ) from error
         if not isinstance(out, Mapping) or not out or any(s.shape.rank in (None, 0) for s in out.values()):
-            raise PrepkitError(
-                f"Map {self.name!r} returns {out!r}: return a dict of name to tensor with a row each."
-            )
+            raise PrepkitError(f"Map {self.name!r} returns {out!r}: return a dict of name to tensor with a row each.")
         return dict(out)
 
     def transform(self, spec: Spec, learned: Nothing, blocks: Blocks) -> Blocks:
@@ -184,13 +182,9 @@ def _columns_of(traced: Mapping[str, Any], sources: tuple[str, ...]) -> list[Col
     for name, spec in traced.items():
         shape = tuple(spec.shape[1:])
         if None in shape:
-            raise PrepkitError(
-                f"Map: {name!r} comes out as {spec.shape}: make every size but the rows a fixed one."
-            )
+            raise PrepkitError(f"Map: {name!r} comes out as {spec.shape}: make every size but the rows a fixed one.")
         if shape:
-            columns.append(
-                Column(name, "tensor", spec.dtype.name, shape, block=f"tensor:{name}", sources=sources)
-            )
+            columns.append(Column(name, "tensor", spec.dtype.name, shape, block=f"tensor:{name}", sources=sources))
         elif spec.dtype == tf.string:
             columns.append(Column(name, "text", "string", block=STRINGS, sources=sources))
         else:

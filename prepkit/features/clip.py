@@ -68,9 +68,7 @@ class Clip(ColumnStage[Bounds]):
             object.__setattr__(self, "quantiles", tuple(self.quantiles))
         given = [self.quantiles is not None, self.iqr is not None, (self.low, self.high) != (None, None)]
         if sum(given) != 1:
-            raise PrepkitError(
-                "Clip: give exactly one of quantiles=(0.001, 0.999), iqr=1.5, or low= and/or high=."
-            )
+            raise PrepkitError("Clip: give exactly one of quantiles=(0.001, 0.999), iqr=1.5, or low= and/or high=.")
         q = self.quantiles
         if q is not None and not (len(q) == 2 and 0 <= q[0] < q[1] <= 1):
             raise PrepkitError(f"Clip: quantiles={self.quantiles}: give two rising fractions from 0 to 1.")

@@ -75,14 +75,10 @@ class Datetime(ColumnStage[Nothing]):
         ]
         cyclic = []
         for c in chosen:
-            names = tuple(
-                f"{c.name}.{p}.{wave}" for p in self.parts if p in CYCLES for wave in ("sin", "cos")
-            )
+            names = tuple(f"{c.name}.{p}.{wave}" for p in self.parts if p in CYCLES for wave in ("sin", "cos"))
             if names:
                 shape, block = (len(names),), f"cycle:{c.name}"
-                cyclic.append(
-                    Column(c.name, "encoded", shape=shape, block=block, sources=c.sources, features=names)
-                )
+                cyclic.append(Column(c.name, "encoded", shape=shape, block=block, sources=c.sources, features=names))
         return spec.with_columns([*rest, *linear, *cyclic])
 
     def leaves_missing(self, spec: Spec, names: set[str]) -> set[str]:
@@ -120,12 +116,7 @@ def parts_of(seconds: tf.Tensor) -> dict[str, tf.Tensor]:
     era = tf.floor(z / 146_097)
     day_of_era = z - era * 146_097
     year_of_era = tf.floor(
-        (
-            day_of_era
-            - tf.floor(day_of_era / 1460)
-            + tf.floor(day_of_era / 36_524)
-            - tf.floor(day_of_era / 146_096)
-        )
+        (day_of_era - tf.floor(day_of_era / 1460) + tf.floor(day_of_era / 36_524) - tf.floor(day_of_era / 146_096))
         / 365
     )
     day_of_year = day_of_era - (365 * year_of_era + tf.floor(year_of_era / 4) - tf.floor(year_of_era / 100))

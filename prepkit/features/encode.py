@@ -74,13 +74,9 @@ class OneHot(ColumnStage[Categories]):
         one_of(self.unseen, ("infrequent_if_exist", "zeros", "bucket"), "OneHot: unseen")
         one_of(self.missing, ("category", "zeros"), "OneHot: missing")
         if self.max_categories is not None and self.max_categories < 1:
-            raise PrepkitError(
-                f"OneHot: max_categories={self.max_categories}: give 1 or more, or None for no limit."
-            )
+            raise PrepkitError(f"OneHot: max_categories={self.max_categories}: give 1 or more, or None for no limit.")
         if self.min_frequency is not None and self.min_frequency <= 0:
-            raise PrepkitError(
-                f"OneHot: min_frequency={self.min_frequency}: give a number of rows or a share below 1."
-            )
+            raise PrepkitError(f"OneHot: min_frequency={self.min_frequency}: give a number of rows or a share below 1.")
         check_columns(self.columns, "OneHot")
 
     def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
@@ -114,9 +110,7 @@ class OneHot(ColumnStage[Categories]):
         infrequent = np.zeros(len(names), bool)
         if self.min_frequency is not None:
             total = counts.sum() + vocabulary.missing
-            infrequent = counts < (
-                self.min_frequency if self.min_frequency >= 1 else self.min_frequency * total
-            )
+            infrequent = counts < (self.min_frequency if self.min_frequency >= 1 else self.min_frequency * total)
         if self.max_categories is not None and (~infrequent).sum() + infrequent.any() > self.max_categories:
             fewest_first = np.argsort(counts, kind="stable")
             infrequent[fewest_first[: len(names) - (self.max_categories - 1)]] = True
@@ -204,9 +198,7 @@ class Lookup(ColumnStage[Categories]):
 
     def __post_init__(self) -> None:
         if self.max_tokens is not None and self.max_tokens < 3:
-            raise PrepkitError(
-                f"Lookup: max_tokens={self.max_tokens}: give 3 or more (0 and 1 are taken), or None."
-            )
+            raise PrepkitError(f"Lookup: max_tokens={self.max_tokens}: give 3 or more (0 and 1 are taken), or None.")
         check_columns(self.columns, "Lookup")
 
     def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
@@ -299,9 +291,7 @@ class Hash(ColumnStage[Nothing]):
                 tokens = ("<missing>", *(f"<bin {i}>" for i in range(self.bins)))
                 return replace(c, kind="id", dtype="int32", block=IDS, categories=tokens)
             features = tuple(f"{c.name}#{i}" for i in range(self.bins))
-            return replace(
-                c, kind="encoded", dtype="float32", shape=(self.bins,), block=block, features=features
-            )
+            return replace(c, kind="encoded", dtype="float32", shape=(self.bins,), block=block, features=features)
 
         rest = [c for c in spec.columns if c.name not in chosen]
         return spec.with_columns([*rest, *(hashed(spec[n]) for n in spec.names if n in chosen)])
@@ -312,9 +302,7 @@ class Hash(ColumnStage[Nothing]):
         rest = taken(blocks, spec, set(spec.names) - chosen)
         buckets = tf.strings.to_hash_bucket_fast(text, self.bins)
         if self.output_form == "id":
-            return appended(
-                rest, IDS, tf.cast(tf.where(text == "", tf.zeros_like(buckets), buckets + 1), tf.int32)
-            )
+            return appended(rest, IDS, tf.cast(tf.where(text == "", tf.zeros_like(buckets), buckets + 1), tf.int32))
         width = self.bins * len(chosen)
         offsets = self.bins * np.arange(len(chosen), dtype=np.int64)
         places = tf.where(text == "", tf.constant(width, tf.int64), buckets + offsets)
@@ -330,9 +318,7 @@ def recoded(codes: tf.Tensor, places: Sequence[np.ndarray]) -> tf.Tensor:
 def multi_hot(places: tf.Tensor, width: int) -> tf.Tensor:
     """float32 (rows, width) with 1.0 at each of a row's `places`; those outside of the width have none."""
     inside = tf.where(places < 0, tf.constant(width, places.dtype), places)
-    out = tf.math.bincount(
-        inside, minlength=width, maxlength=width, axis=-1, binary_output=True, dtype=tf.float32
-    )
+    out = tf.math.bincount(inside, minlength=width, maxlength=width, axis=-1, binary_output=True, dtype=tf.float32)
     return tf.ensure_shape(out, (None, width))
 
 

@@ -189,9 +189,7 @@ class Impute(ColumnStage[Fill]):
                         indicators.append(tf.cast(missing[:, start], tf.float32))
                     start += c.width
                 if any(s in learned.numbers for c in columns for s in c.series):
-                    out[block] = tf.where(
-                        missing, tf.constant(along(columns, learned.numbers, np.nan), x.dtype), x
-                    )
+                    out[block] = tf.where(missing, tf.constant(along(columns, learned.numbers, np.nan), x.dtype), x)
             elif block == CODES:
                 fill = [
                     list(behind[c.name].categories or ()).index(learned.categories[c.name])
@@ -201,7 +199,5 @@ class Impute(ColumnStage[Fill]):
                 ]
                 out[block] = tf.where(x == -1, tf.constant(fill, x.dtype), x)
             elif block == STRINGS:
-                out[block] = tf.where(
-                    x == "", tf.constant([learned.categories.get(c.name, "") for c in columns]), x
-                )
+                out[block] = tf.where(x == "", tf.constant([learned.categories.get(c.name, "") for c in columns]), x)
         return appended(out, FLOAT32, tf.stack(indicators, 1)) if indicators else out

@@ -88,9 +88,7 @@ class Rescale(ColumnStage[Scale]):
         if not (np.isfinite(self.maximum) and self.maximum > 0):
             raise PrepkitError(f"Rescale: maximum={self.maximum}: give a positive number, such as 255.")
         if self.clip and self.method not in ("minmax", "unit"):
-            raise PrepkitError(
-                f"Rescale: clip=True goes with 'minmax' and 'unit', not {self.method!r}: use Clip."
-            )
+            raise PrepkitError(f"Rescale: clip=True goes with 'minmax' and 'unit', not {self.method!r}: use Clip.")
         check_columns(self.columns, "Rescale")
 
     def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
@@ -147,9 +145,7 @@ class Rescale(ColumnStage[Scale]):
 
     def output(self, spec: Spec, learned: Scale | None) -> Spec:
         tensors = {c.name for c in self.selected(spec) if c.shape}
-        return spec.with_columns(
-            replace(c, dtype="float32") if c.name in tensors else c for c in spec.columns
-        )
+        return spec.with_columns(replace(c, dtype="float32") if c.name in tensors else c for c in spec.columns)
 
     def transform(self, spec: Spec, learned: Scale, blocks: Blocks) -> Blocks:
         out = dict(blocks)
@@ -164,9 +160,7 @@ class Rescale(ColumnStage[Scale]):
             if self.method == "squash":
                 y = soft_clipped(y)
             elif self.clip:
-                y = tf.where(
-                    tf.math.is_nan(y), y, tf.clip_by_value(y, tf.zeros((), y.dtype), tf.ones((), y.dtype))
-                )
+                y = tf.where(tf.math.is_nan(y), y, tf.clip_by_value(y, tf.zeros((), y.dtype), tf.ones((), y.dtype)))
             out[block] = y if all(mine) or block.startswith("tensor:") else tf.where(mine, y, x)
         return out
 

@@ -52,9 +52,7 @@ class Text(ColumnStage[Nothing]):
         if self.bins < 2:
             raise PrepkitError(f"Text: bins={self.bins}: give 2 or more.")
         if not (len(self.ngrams) == 2 and 1 <= self.ngrams[0] <= self.ngrams[1]):
-            raise PrepkitError(
-                f"Text: ngrams={self.ngrams}: give the shortest and the longest length, as in (2, 4)."
-            )
+            raise PrepkitError(f"Text: ngrams={self.ngrams}: give the shortest and the longest length, as in (2, 4).")
         check_columns(self.columns, "Text")
 
     def selected(self, spec: Spec) -> tuple[Column, ...]:
@@ -100,7 +98,5 @@ class Text(ColumnStage[Nothing]):
         letters = tf.strings.unicode_split(padded, "UTF-8", errors="replace")
         grams = tf.strings.ngrams(letters, tuple(range(self.ngrams[0], self.ngrams[1] + 1)), separator="")
         buckets = tf.strings.to_hash_bucket_fast(grams, self.bins)
-        counts = tf.math.bincount(
-            buckets, minlength=self.bins, maxlength=self.bins, axis=-1, dtype=tf.float32
-        )
+        counts = tf.math.bincount(buckets, minlength=self.bins, maxlength=self.bins, axis=-1, dtype=tf.float32)
         return tf.math.l2_normalize(tf.math.log1p(tf.ensure_shape(counts, (None, self.bins))), axis=1)

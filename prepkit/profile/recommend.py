@@ -51,9 +51,7 @@ def recommend(
     Example:
         >>> import pandas as pd
         >>> import prepkit as pk
-        >>> frame = pd.DataFrame(
-        ...     {"age": [20.0, None, 40.0], "job": ["cook", "smith", "cook"], "y": [0, 1, 0]}
-        ... )
+        >>> frame = pd.DataFrame({"age": [20.0, None, 40.0], "job": ["cook", "smith", "cook"], "y": [0, 1, 0]})
         >>> [type(stage).__name__ for stage in pk.recommend(frame, label="y").stages]
         ['Impute', 'Rescale', 'OneHot']
     """
@@ -117,7 +115,7 @@ def _categories(columns: Sequence[Column], decoded: Mapping[str, Any]) -> list[S
     stages: list[Stage[Any]] = []
     if few:
         most = max(len(decoded[n].values) for n in few)
-        stages.append(OneHot(columns=few, reason=f"{len(few)} columns of at most {most} categories"))
+        stages.append(OneHot(columns=few if many else None, reason=f"at most {most} categories a column"))
     if many or texts:
         stages.append(Text(columns=[*many, *texts], reason=f"free text or more than {MANY} categories"))
     return stages
@@ -129,6 +127,4 @@ def _balance(labels: Coded, spec: Spec) -> list[Stage[Any]]:
     if len(counts) < 2 or counts.min() / counts.sum() * len(counts) >= RARE:
         return []
     share = 100 * counts.min() / counts.sum()
-    return [
-        Rebalance("class_weight", reason=f"the rarest of {len(counts)} classes has {share:.2g} % of the rows")
-    ]
+    return [Rebalance("class_weight", reason=f"the rarest of {len(counts)} classes has {share:.2g} % of the rows")]

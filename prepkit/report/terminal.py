@@ -15,9 +15,7 @@ BARS = "▁▂▃▄▅▆▇█"
 
 def summary(metadata: Metadata, recipe: str) -> RenderableType:
     """What was prepared: columns, recipe, classes, rows, advice for the model."""
-    columns = Table(
-        "column", "kind", "missing", "features", "decided", title="columns in", title_justify="left"
-    )
+    columns = Table("column", "kind", "missing", "features", "decided", title="columns in", title_justify="left")
     for c in metadata.spec_in.columns[:60]:
         missing = metadata.missing_cells.get(c.name, 0)
         columns.add_row(
@@ -31,9 +29,7 @@ def summary(metadata: Metadata, recipe: str) -> RenderableType:
         columns.add_row(f"... {len(metadata.spec_in.columns) - 60} more", "", "", "", "")
     classes = Table("class", "rows", "share", "weight", title="classes", title_justify="left")
     for i, name in enumerate(metadata.class_names[:60]):
-        weight = (
-            "in the rows' weights" if metadata.class_weight is None else f"{metadata.class_weight[i]:.3g}"
-        )
+        weight = "in the rows' weights" if metadata.class_weight is None else f"{metadata.class_weight[i]:.3g}"
         classes.add_row(Text(name), f"{metadata.counts[i]:,}", f"{100 * metadata.prior[i]:.3g} %", weight)
     a = metadata.advice
     bias = ", ".join(f"{b:.3g}" for b in a.initial_bias[:6]) + (", ..." if len(a.initial_bias) > 6 else "")

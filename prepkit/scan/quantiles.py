@@ -37,9 +37,7 @@ class Quantiles:
     cap: int | None = None
     count: int = 0
     missing: int = 0
-    levels: list[list[np.ndarray]] = field(
-        default_factory=lambda: [[]]
-    )  # level i stands for RUN**i values each
+    levels: list[list[np.ndarray]] = field(default_factory=lambda: [[]])  # level i stands for RUN**i values each
     masses: tuple[tuple[float, int], ...] = ()  # values filled in since: (value, how often)
     bounds: tuple[float, float] = (-np.inf, np.inf)
     shift: float = 0.0
@@ -99,9 +97,7 @@ class Quantiles:
             before = 0
             place: int | float | None = None
             for value, n in sorted(self.masses):
-                below = int(
-                    np.count_nonzero(values < value) if weights is None else weights[values < value].sum()
-                )
+                below = int(np.count_nonzero(values < value) if weights is None else weights[values < value].sum())
                 if rank < below + before:
                     break
                 if rank < below + before + n:
@@ -127,9 +123,7 @@ class Quantiles:
                 self.levels[0][:] = [np.concatenate(self.levels[0])]
             return (self.levels[0][0] if self.levels[0] else np.empty(0)), None
         values = np.concatenate([v for level in self.levels for v in level])
-        weights = np.concatenate(
-            [np.full(len(v), RUN**i) for i, level in enumerate(self.levels) for v in level]
-        )
+        weights = np.concatenate([np.full(len(v), RUN**i) for i, level in enumerate(self.levels) for v in level])
         order = np.argsort(values, kind="stable")
         return values[order], weights[order]
 

@@ -46,14 +46,10 @@ class TensorDataset(Source):
             label = None
         self.label = label
         if label is not None and isinstance(x, Mapping) and label in x and y is not None:
-            raise PrepkitError(
-                f"label={label!r} is a feature, and y is given beside it: give one of the two."
-            )
+            raise PrepkitError(f"label={label!r} is a feature, and y is given beside it: give one of the two.")
         if y is None and label is not None:
             if not isinstance(x, Mapping):
-                raise PrepkitError(
-                    f"label={label!r}, but the dataset has tensors without names: give (x, y)."
-                )
+                raise PrepkitError(f"label={label!r}, but the dataset has tensors without names: give (x, y).")
             column_of(x, label, "the dataset")
         n = int(dataset.cardinality())
         self.n_rows = n if n >= 0 and not self.batched else None
@@ -83,9 +79,7 @@ class TensorDataset(Source):
 
 def _numpy(tensor: tf.Tensor) -> RawColumn:
     if isinstance(tensor, tf.SparseTensor | tf.RaggedTensor):
-        raise PrepkitError(
-            "the dataset has sparse or ragged features: make them dense with .to_dense() in a map."
-        )
+        raise PrepkitError("the dataset has sparse or ragged features: make them dense with .to_dense() in a map.")
     array = tensor.numpy()
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -103,9 +97,7 @@ def split_element(element: Any) -> tuple[Any, Any, Any]:
     """x, y, weight of a dataset's element (or its spec), None for what there is not."""
     if isinstance(element, tuple):
         if not 1 <= len(element) <= 3:
-            raise PrepkitError(
-                f"the dataset has elements of {len(element)} parts: give x, (x, y) or (x, y, weight)."
-            )
+            raise PrepkitError(f"the dataset has elements of {len(element)} parts: give x, (x, y) or (x, y, weight).")
         return (*element, None, None)[:3]  # type: ignore[return-value]
     return element, None, None
 
@@ -117,9 +109,7 @@ def check_spec(spec: Any) -> None:
     parts |= {k: v for k, v in (("y", y), ("weight", w)) if v is not None}
     for name, part in parts.items():
         if isinstance(part, Mapping | tuple | list):
-            raise PrepkitError(
-                f"{name!r} of the dataset is nested: give one dict of tensors (and one label)."
-            )
+            raise PrepkitError(f"{name!r} of the dataset is nested: give one dict of tensors (and one label).")
         if getattr(part, "shape", None) is None or part.shape.rank is None:
             raise PrepkitError(
                 f"{name!r} of the dataset has unknown rank: give from_generator an output_signature, or call "
@@ -145,11 +135,7 @@ def is_batched(spec: Any) -> bool:
     firsts = {s[0] for s in shapes}
     if len(firsts) > 1:
         return False
-    if (
-        y is not None
-        and y.shape.rank == 2
-        or (y is None and all(s.rank == 1 for s in shapes) and len(shapes) > 1)
-    ):
+    if (y is not None and y.shape.rank == 2) or (y is None and all(s.rank == 1 for s in shapes) and len(shapes) > 1):
         return True
     raise PrepkitError(
         f"elements of shapes {[tuple(s) for s in shapes]} may be rows or batches of {firsts.pop()} rows: "

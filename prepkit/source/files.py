@@ -38,9 +38,7 @@ def find_files(data: str | Path | Sequence[str | Path]) -> tuple[list[Path], str
             raise PrepkitError(f"{path} is a directory: give a file or a glob, such as {path / '*.csv'}")
         found = [path] if path.exists() else sorted(map(Path, glob.glob(str(item))))
         if not found:
-            raise PrepkitError(
-                f"no file {item}: check the path (relative ones start at the working directory)."
-            )
+            raise PrepkitError(f"no file {item}: check the path (relative ones start at the working directory).")
         files += found
     formats = {_format(f) for f in files}
     if len(formats) > 1:
@@ -75,9 +73,7 @@ class Files(Source):
                     names = list(columns)
                 elif set(names) != set(columns):
                     differ = sorted(set(names) ^ set(columns))
-                    raise PrepkitError(
-                        f"{file.name} has other columns than {self.files[0].name}: {differ[:8]} differ."
-                    )
+                    raise PrepkitError(f"{file.name} has other columns than {self.files[0].name}: {differ[:8]} differ.")
                 label = self.label if self.required or self.label in columns else None
                 chunk = _split(columns, label, file.name)
                 rows += len(chunk)
@@ -192,13 +188,9 @@ def _npy_header(stream: Any, where: str) -> tuple[tuple[int, ...], np.dtype[Any]
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = read(stream)
     if dtype.hasobject:
-        raise PrepkitError(
-            f"{where} holds Python objects, which only running code can read: save numbers or strings."
-        )
+        raise PrepkitError(f"{where} holds Python objects, which only running code can read: save numbers or strings.")
     if fortran and len(shape) > 1:
-        raise PrepkitError(
-            f"{where} is stored column by column (Fortran order): save np.ascontiguousarray of it."
-        )
+        raise PrepkitError(f"{where} is stored column by column (Fortran order): save np.ascontiguousarray of it.")
     return shape, dtype
 
 

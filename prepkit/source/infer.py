@@ -41,9 +41,7 @@ _WHOLE = r"[+-]?(?:0|[1-9]\d{0,17})(?:\.0*)?"  # as int64
 LabelForm = Literal["int", "string", "bool", "one_hot"]
 
 
-def infer_column(
-    name: str, sample: Any, *, missing: Sequence[str] = MISSING, complete: bool = False
-) -> Column:
+def infer_column(name: str, sample: Any, *, missing: Sequence[str] = MISSING, complete: bool = False) -> Column:
     """Judge by a sample what a column holds and how its cells are to be read.
 
     Numbers are "numeric" and stay so where they are few; strings are "boolean" if they are the two words
@@ -286,7 +284,7 @@ class _Words:
         return _matching(self.values, expression)
 
     def share(self, chosen: np.ndarray) -> float:
-        """The share of rows of the values chosen, by a mask or by weights."""
+        """The share of rows of the values chosen by a mask."""
         return float((self.counts * chosen).sum() / max(self.n, 1))
 
     def examples(self, chosen: np.ndarray) -> str:
@@ -349,9 +347,7 @@ def _numeric(name: str, words: _Words) -> _Reading | None:
         notes.append(f"cells that are not numbers become missing: {n_bad}, such as {words.examples(~ok)}")
     zeros = words.matching(r"0\d+")
     if zeros.any():
-        notes.append(
-            f"leading zeros are lost, as of {words.examples(zeros)}: if codes, declare them categorical"
-        )
+        notes.append(f"leading zeros are lost, as of {words.examples(zeros)}: if codes, declare them categorical")
     identifier = _numbering_of_strings(name, words) if ok.all() else ""
     return _Reading("numeric", how, tuple(notes), identifier)
 
@@ -406,9 +402,7 @@ def _categorical(words: _Words, declared: bool) -> _Reading:
         return _Reading("text", "", (*notes, "text: mostly different values of several words"))
     commas = words.matching(_ONE_COMMA)
     if commas.any() and words.share(commas | words.matching(pattern("number"))) >= READABLE:
-        notes.append(
-            f"may be numbers, but {words.examples(commas)} can be read in two ways: write them without ','"
-        )
+        notes.append(f"may be numbers, but {words.examples(commas)} can be read in two ways: write them without ','")
     if words.n >= MIN_ROWS and len(words.values) >= DISTINCT * words.n:
         identifier = "every row another value"
     elif words.n >= MIN_ROWS and len(words.values) > TEXT_DISTINCT * words.n:
@@ -471,8 +465,10 @@ def _arrow(name: str, sample: Any) -> Any:
     """A pyarrow array of 1-D values that may be Python objects."""
     if not isinstance(sample, np.ndarray):
         return sample
+    if not sample.dtype.isnative:
+        sample = sample.astype(sample.dtype.newbyteorder("="))
     try:
-        return pa.array(sample.astype(sample.dtype.newbyteorder("=")), from_pandas=True)
+        return pa.array(sample, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         what = f"values of type {sample.dtype}"
         if sample.dtype == object:

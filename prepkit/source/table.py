@@ -63,9 +63,7 @@ class Table(Source):
         y = column_of(columns, label, self.name)
         del columns[label]
         if not columns:
-            raise PrepkitError(
-                f"{self.name} has no column but the label {label!r}: there is nothing to learn from."
-            )
+            raise PrepkitError(f"{self.name} has no column but the label {label!r}: there is nothing to learn from.")
         return Table(columns, label=y, weight=self._chunk.weight, name=self.name)
 
 
@@ -121,9 +119,7 @@ def as_column(values: Any, name: str) -> RawColumn:
         if isinstance(series, nw.Series):
             return _from_series(series, name)
     if isinstance(values, list | tuple):
-        values = (
-            np.array(values, dtype=object) if any(isinstance(v, str) or v is None for v in values) else values
-        )
+        values = np.array(values, dtype=object) if any(isinstance(v, str) or v is None for v in values) else values
     try:
         array = np.asarray(values)
     except ValueError as error:
@@ -133,9 +129,7 @@ def as_column(values: Any, name: str) -> RawColumn:
     if array.ndim == 1 and array.dtype.kind not in "biuf":
         return _arrow(_decoded(array), name)
     if array.dtype.kind not in "biuf":
-        raise PrepkitError(
-            f"column {name!r} is an array of {array.dtype} of shape {array.shape}: give numbers."
-        )
+        raise PrepkitError(f"column {name!r} is an array of {array.dtype} of shape {array.shape}: give numbers.")
     return array
 
 
@@ -156,9 +150,7 @@ def from_arrays(x: Any, y: Any = None, weight: Any = None) -> Table:
     if is_frame(x):
         return from_frame(x, **beside)
     if not hasattr(x, "__array__") and not isinstance(x, list | tuple):
-        raise PrepkitError(
-            f"X of type {type(x).__name__}: give a numpy array, a data frame or a dict of arrays."
-        )
+        raise PrepkitError(f"X of type {type(x).__name__}: give a numpy array, a data frame or a dict of arrays.")
     array = np.asarray(x)
     if array.ndim == 1:
         array = array[:, None]
@@ -167,9 +159,7 @@ def from_arrays(x: Any, y: Any = None, weight: Any = None) -> Table:
     if array.dtype.kind in "OUS" and array.ndim == 2:
         return from_mapping({f"x{i}": array[:, i] for i in range(array.shape[1])}, **beside)
     if array.dtype.kind not in "biuf":
-        raise PrepkitError(
-            f"X is an array of {array.dtype} of shape {array.shape}: give numbers, or a data frame."
-        )
+        raise PrepkitError(f"X is an array of {array.dtype} of shape {array.shape}: give numbers, or a data frame.")
     if array.ndim == 2:
         return Table({}, matrix=array, structure="array", name="X", **beside)
     return Table({"x": array}, structure="array", name="X", **beside)

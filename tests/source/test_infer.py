@@ -84,9 +84,7 @@ def test_kinds_of_empty_columns():
 # Numbers
 
 
-@pytest.mark.parametrize(
-    "dtype", ["int8", "uint8", "int64", "uint64", "float16", "float32", "float64", "bool", ">i4"]
-)
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int64", "uint64", "float16", "float32", "float64", "bool", ">i4"])
 def test_numbers_keep_their_type(dtype):
     values = np.array([0, 1, 1, 0], dtype)
     expected = Column("x", "boolean" if dtype == "bool" else "numeric", "int32" if dtype == ">i4" else dtype)
@@ -172,9 +170,7 @@ def test_the_two_words_of_a_pair_are_a_boolean(yes, no):
     assert column.notes[1] == f"{yes.strip().lower()!r} is read as 1, {no.strip().lower()!r} as 0"
 
 
-@pytest.mark.parametrize(
-    "cells", [["yes", "true", "no"], ["yes", "f"], ["yes", "no", "maybe"], ["M", "F"], ["t"]]
-)
+@pytest.mark.parametrize("cells", [["yes", "true", "no"], ["yes", "f"], ["yes", "no", "maybe"], ["M", "F"], ["t"]])
 def test_other_words_are_no_boolean(cells):
     assert infer(repeated(*cells)).kind == "categorical"
 
@@ -187,9 +183,7 @@ def test_zero_and_one_are_numbers(cells):
 # Dates
 
 
-@pytest.mark.parametrize(
-    "format", [f for f in parse.DATETIME_FORMATS if not f.startswith(("m", "d/m", "d-m"))]
-)
+@pytest.mark.parametrize("format", [f for f in parse.DATETIME_FORMATS if not f.startswith(("m", "d/m", "d-m"))])
 def test_every_format_of_dates_is_found(format):
     strptime = "".join("%" + c if c.isalpha() else c for c in format)
     days = pd.date_range("2001-01-03 13:14:00", periods=N, freq="11D17h")
@@ -226,9 +220,7 @@ def test_dates_that_do_not_exist_become_missing():
     )
 
 
-@pytest.mark.parametrize(
-    "cells", [["192.168.10.1", "10.0.0.255"], ["1.2.3", "1.10.2"], ["2023-13-45", "2023-14-40"]]
-)
+@pytest.mark.parametrize("cells", [["192.168.10.1", "10.0.0.255"], ["1.2.3", "1.10.2"], ["2023-13-45", "2023-14-40"]])
 def test_what_only_looks_like_dates_is_not(cells):
     assert infer(repeated(*cells)).kind == "categorical"
 
@@ -289,9 +281,7 @@ def test_strings_of_any_arrow_type():
     assert infer(pa.chunked_array([cells[:7], cells[7:]])) == expected
     assert infer(np.array(cells, object)) == expected
     fixed = infer(np.array(["a", "b"] * 9))
-    assert (
-        infer(np.array([b"a", b"b"] * 9)) == fixed == infer(np.array(["a", "b"] * 9, np.dtypes.StringDType()))
-    )
+    assert infer(np.array([b"a", b"b"] * 9)) == fixed == infer(np.array(["a", "b"] * 9, np.dtypes.StringDType()))
 
 
 def test_bytes_that_are_not_utf8_are_categories():
@@ -310,9 +300,7 @@ def test_a_dictionary_declares_categories():
     assert infer(pa.array(repeated("yes", "no")).dictionary_encode()).parse == "boolean"
     assert infer(pa.array(repeated(True, False)).dictionary_encode()) == Column("x", "boolean", "bool")
     numbers = infer(pa.array(repeated(1, 2, 3, None)).dictionary_encode())
-    assert numbers == Column(
-        "x", "categorical", "int64", notes=("numbers declared to be categories", "25 % missing")
-    )
+    assert numbers == Column("x", "categorical", "int64", notes=("numbers declared to be categories", "25 % missing"))
     unused = pa.DictionaryArray.from_arrays(pa.array([0, 0, 0]), pa.array(["a", "b"]))
     assert infer(unused).role == "constant"
     assert infer(pa.array(repeated(datetime.date(2020, 1, 1), None)).dictionary_encode()).kind == "datetime"
@@ -332,9 +320,7 @@ def test_constant(cells):
     assert (partial.role, partial.notes[-1]) == ("feature", "constant in the rows looked at")
 
 
-@pytest.mark.parametrize(
-    "cells", [["a", "?"], [5, None], [5.5, np.nan], [True, None], [1.0, 2.0, 1.0], ["a"], [7]]
-)
+@pytest.mark.parametrize("cells", [["a", "?"], [5, None], [5.5, np.nan], [True, None], [1.0, 2.0, 1.0], ["a"], [7]])
 def test_not_constant(cells):
     assert infer(cells).role == "feature"
 
@@ -354,10 +340,7 @@ WEIGHTS = RANDOM.choice(10**6, 1000, replace=False)
         ("x", SHUFFLED + 5),
         ("x", np.r_[SHUFFLED, 3, 4]),  # duplicated rows
         ("x", SHUFFLED.astype(np.uint64) + np.uint64(2**63)),
-        *(
-            (name, WEIGHTS)
-            for name in ("id", "ID", "user_id", "customerID", "PassengerId", "uuid", "row key", "Id")
-        ),
+        *((name, WEIGHTS) for name in ("id", "ID", "user_id", "customerID", "PassengerId", "uuid", "row key", "Id")),
         *((name, WEIGHTS) for name in ("index", "Unnamed: 0", "id_number")),
         ("x", np.array([f"{i:04x}-{i}" for i in range(N)])),
         ("x", np.array([f"{i}" for i in SHUFFLED])),
@@ -430,9 +413,7 @@ def test_arrays_of_more_axes_are_tensors():
 def test_mixed_objects_are_refused(cells, types):
     sample = np.empty(len(cells), object)
     sample[:] = cells
-    with pytest.raises(
-        PrepkitError, match=f"column 'mix' holds Python objects of types {types}, of which no"
-    ):
+    with pytest.raises(PrepkitError, match=f"column 'mix' holds Python objects of types {types}, of which no"):
         infer(sample, "mix")
 
 

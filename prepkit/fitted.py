@@ -1,0 +1,334 @@
+"""What `Pipeline.fit` and `Pipeline.prepare` return: the same numbers for training, evaluation and serving."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from prepkit import storage
+from prepkit.core import Stage, as_written
+from prepkit.errors import PrepkitError
+from prepkit.feed import from_chunks, from_memory, from_stream
+from prepkit.flow import Flow
+from prepkit.labels import LabelEncoder, decode_label, formed
+from prepkit.metadata import Metadata, class_weights
+from prepkit.source import RawChunk, Source, as_source
+from prepkit.source.dataset import TensorDataset, check_spec, is_batched, split_element
+from prepkit.spec import STRINGS, Spec
+
+if TYPE_CHECKING:
+    from prepkit.keras import Served
+
+LABEL, WEIGHT = ".label", ".weight"  # beside the blocks of packed rows
+Rows = Callable[..., Iterator[dict[str, np.ndarray]]]
+
+
+class Recipe(Protocol):
+    """What a fitted pipeline was fitted from: a `Pipeline`."""
+
+    @property
+    def stages(self) -> Sequence[Stage[Any]]: ...
+    @property
+    def output(self) -> str: ...
+    @property
+    def labels(self) -> str: ...
+    def to_json(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class FittedPipeline:
+    """A recipe and what it has learned: parameters and pure functions. It never changes.
+
+    Args:
+        recipe: what was fitted.
+        flow: raw features to ready features.
+        metadata: what was found and decided.
+    """
+
+    recipe: Recipe
+    flow: Flow
+    metadata: Metadata
+
+    @property
+    def spec(self) -> Spec:
+        """The columns as they come in, with what inference decided about each."""
+        return self.flow.entry.raw
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Of the dense matrix's columns, in order."""
+        return self.flow.feature_names
+
+    @cached_property
+    def _encoder(self) -> LabelEncoder:
+        assert self.spec.label is not None
+        return LabelEncoder(self.spec.label)
+
+    def transform(self, data: Any, batch_size: int = 256, *, batched: bool | None = None) -> tf.data.Dataset:
+        """Every row of `data`, one to one and in order, as the model takes it.
+
+        Args:
+            data: whatever `as_source` reads, with or without the label.
+            batch_size: rows a batch.
+            batched: see `Pipeline.fit`.
+
+        Returns:
+            A dataset of features, of (features, label) where `data` have labels, or of (features,
+            label, weight).
+
+        Raises:
+            PrepkitError: if a training column is not there or is of another type, or if a label is
+                missing or none of the training classes.
+        """
+        if batch_size < 1:
+            raise PrepkitError(f"batch_size={batch_size}: give 1 or more.")
+        label = self.spec.label
+        source = as_source(data, label.name if label else None, batched=batched, required=False)
+        if isinstance(source, TensorDataset):
+            steps = None if source.n_rows is None else -(-source.n_rows // batch_size)
+            return from_stream(self._packed_stream(source, strict=True), self._finish, batch_size, steps=steps)
+        if source.random_access:
+            arrays = next(self._packed(source, strict=True))
+            return from_memory(arrays, self._finish, batch_size)
+        steps = None if source.n_rows is None else -(-source.n_rows // batch_size)
+        read = lambda: self._packed(source, strict=True)  # noqa: E731
+        return from_chunks(read, self._signature(source), self._finish, batch_size, steps=steps)
+
+    def __call__(self, dataset: tf.data.Dataset, *, batched: bool | None = None) -> tf.data.Dataset:
+        """For `dataset.apply(fitted)`: features transformed, labels encoded, the structure kept.
+
+        Elements are x, (x, y) or (x, y, weight), x a dict or a tensor, rows or batches. Where the
+        shapes leave open which, `functools.partial(fitted, batched=True)` settles it.
+        """
+        check_spec(dataset.element_spec)
+        batched = self._is_batched(dataset.element_spec) if batched is None else batched
+        if not batched:
+            return dataset.batch(256).map(self._mapped, num_parallel_calls=tf.data.AUTOTUNE).unbatch()
+        return dataset.map(self._mapped, num_parallel_calls=tf.data.AUTOTUNE)
+
+    def _is_batched(self, element: Any) -> bool:
+        x, _, _ = split_element(element)
+        first = self.spec.columns[0]
+        if isinstance(x, Mapping):
+            known = [(x[c.name].shape.rank, len(c.shape)) for c in self.spec.columns if c.name in x]
+            ranks = {rank - own for rank, own in known}
+            if ranks <= {0, 1} and len(ranks) == 1:
+                return ranks == {1}
+        elif self.spec.structure == "array":
+            own = len(first.shape) if first.kind == "tensor" else 1
+            if x.shape.rank - own in (0, 1):
+                return bool(x.shape.rank - own)
+        return is_batched(element)
+
+    @as_written
+    def _mapped(self, *element: Any) -> Any:
+        x, y, w = split_element(element if len(element) > 1 else element[0])
+        out = [self.flow.features(x)]
+        if y is not None:
+            number = self._encoder(y, strict=True)
+            out.append(formed(number, len(self.metadata.class_names), self.recipe.labels))
+        if w is not None:
+            out.append(w)
+        return tuple(out) if len(out) > 1 else out[0]
+
+    def attach(self, model: Any) -> Served:
+        """A Keras model from raw columns to class probabilities; see `prepkit.keras.Served`.
+
+        Args:
+            model: takes this pipeline's features; its loss, if compiled, tells whether it gives logits.
+
+        Raises:
+            PrepkitError: if the model does not take these features.
+        """
+        from prepkit.keras import Served
+
+        return Served.of(self.flow, model)
+
+    def check_parity(self, data: Any, model: Any = None) -> dict[str, float]:
+        """The largest absolute differences between the ways in which these numbers can be computed.
+
+        Args:
+            data: some rows; whatever `as_source` reads.
+            model: also compare its probabilities: called, predicted, reloaded from .keras, and
+                exported as a SavedModel.
+
+        Returns:
+            For each way, the largest difference from `transform`; for the model, from its call.
+        """
+        from prepkit.parity import differences
+
+        features = self.transform(data).map(lambda *element: element[0])
+        return differences(features, data, self.flow, model)
+
+    def save(self, path: str | Path) -> Path:
+        """Write a directory that `load` reads; an earlier one of that name is replaced."""
+        return storage.write(path, self.flow, self.recipe.labels, self.metadata.to_json(), None)
+
+    def __repr__(self) -> str:
+        m = self.metadata
+        size = f"{len(self.spec.columns)} columns -> {len(self.feature_names)} features"
+        return f"FittedPipeline({size}, {len(m.class_names)} classes, {m.ledger})\n{self.recipe!r}"
+
+    # -- rows on their way into a dataset -------------------------------------------------------
+
+    @as_written
+    def _finish(self, packed: Mapping[str, tf.Tensor]) -> Any:
+        """One batch of packed rows: (features, label, weight), as far as there are."""
+        blocks = {name: x for name, x in packed.items() if name not in (LABEL, WEIGHT)}
+        out = [self.flow.finished(blocks)]
+        if LABEL in packed:
+            out.append(formed(packed[LABEL], len(self.metadata.class_names), self.recipe.labels))
+        if WEIGHT in packed:
+            out.append(packed[WEIGHT])
+        return tuple(out) if len(out) > 1 else out[0]
+
+    def _packed(
+        self, source: Source, *, strict: bool, rng: np.random.Generator | None = None
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Chunks of packed rows; `strict`: a bad label is an error, not a row to leave out."""
+        start = 0
+        for chunk in source.chunks(rng):
+            packed = self.flow.entry.pack(self.flow.entry.decode(chunk), chunk.matrix)
+            if chunk.label is not None:
+                packed[LABEL] = self._class_numbers(chunk, strict=strict, start=start)
+            if chunk.weight is not None:
+                packed[WEIGHT] = checked_weight(chunk.weight)
+            start += len(chunk)
+            if not strict and (packed[LABEL] < 0).any():
+                keep = packed[LABEL] >= 0
+                packed = {name: a[keep] for name, a in packed.items()}
+            yield packed
+
+    def _class_numbers(self, chunk: RawChunk, *, strict: bool, start: int) -> np.ndarray:
+        label = self.spec.label
+        assert label is not None
+        coded = decode_label(chunk.label, label.form, label.name)
+        if label.form == "one_hot" and len(coded.values) != len(label.classes):
+            raise PrepkitError(f"labels have {len(coded.values)} columns, but {len(label.classes)} in training.")
+        numbers = coded.recoded({c: i for i, c in enumerate(label.classes)}, -2)
+        if strict and (numbers < 0).any():
+            rows = np.flatnonzero(numbers < 0)
+            unseen = sorted({str(coded.values[c]) for c in coded.codes[numbers == -2]})
+            what = f"{', '.join(map(repr, unseen[:5]))}, no class of the training data" if unseen else "missing"
+            raise PrepkitError(
+                f"label {label.name or 'y'!r} is {what}, in {len(rows):,} rows, the first of them row {rows[0] + start}: "
+                f"drop those rows, or the label; the classes are {', '.join(map(repr, label.class_names[:10]))}."
+            )
+        return numbers
+
+    def _packed_stream(self, source: TensorDataset, *, strict: bool) -> tf.data.Dataset:
+        """The same in the graph, for a user's own dataset."""
+
+        @as_written
+        def packed(*element: Any) -> dict[str, tf.Tensor]:
+            x, y, w = source.separate(element if len(element) > 1 else element[0])
+            out = self.flow.entry.graph(x)
+            if y is not None:
+                out[LABEL] = self._encoder(y, strict=strict)
+            if w is not None:
+                out[WEIGHT] = tf.cast(tf.reshape(w, [-1]), tf.float32)
+            if not strict:
+                keep = out[LABEL] >= 0
+                out = {name: tf.boolean_mask(t, keep) for name, t in out.items()}
+            return out
+
+        return source.dataset.map(packed, num_parallel_calls=tf.data.AUTOTUNE)
+
+    def _signature(self, source: Source) -> dict[str, tf.TensorSpec]:
+        chunk = next(source.chunks())
+        out = {}
+        for block, columns in self.flow.entry.spec.blocks().items():
+            dtype = (
+                columns[0].dtype
+                if block.startswith("tensor:")
+                else {"codes": "int32", STRINGS: "string"}.get(block, block)
+            )
+            shape = columns[0].shape if block.startswith("tensor:") else (len(columns),)
+            out[block] = tf.TensorSpec((None, *shape), dtype)
+        if chunk.label is not None:
+            out[LABEL] = tf.TensorSpec((None,), tf.int32)
+        if chunk.weight is not None:
+            out[WEIGHT] = tf.TensorSpec((None,), tf.float32)
+        return out
+
+    def prepared(self, source: Source, batch_size: int, seed: int) -> Prepared:
+        steps = -(-self.metadata.ledger.trained // batch_size)
+        if isinstance(source, TensorDataset):
+            stream = self._packed_stream(source, strict=False)
+            dataset = from_stream(stream, self._finish_training, batch_size, steps=steps, seed=seed)
+            return self._with(dataset, lambda: stream.as_numpy_iterator(), batch_size, seed)
+        if source.random_access:
+            arrays = next(self._packed(source, strict=False))
+            return self.from_arrays(arrays, batch_size, seed)
+        signature = self._signature(source)
+
+        def read(rng: np.random.Generator | None = None) -> Iterator[dict[str, np.ndarray]]:
+            return self._packed(source, strict=False, rng=rng)
+
+        return self.from_reader(read, signature, batch_size, seed)
+
+    def from_arrays(self, arrays: dict[str, np.ndarray], batch_size: int, seed: int) -> Prepared:
+        dataset = from_memory(arrays, self._finish_training, batch_size, seed=seed)
+        return self._with(dataset, lambda: _sliced(arrays), batch_size, seed)
+
+    def from_reader(self, read: Rows, signature: Mapping[str, tf.TensorSpec], batch_size: int, seed: int) -> Prepared:
+        steps = -(-self.metadata.ledger.trained // batch_size)
+        dataset = from_chunks(read, signature, self._finish_training, batch_size, steps=steps, seed=seed)
+        return self._with(dataset, read, batch_size, seed)
+
+    def _with(self, dataset: tf.data.Dataset, rows: Rows, batch_size: int, seed: int) -> Prepared:
+        steps = -(-self.metadata.ledger.trained // batch_size)
+        # Keras refuses class_weight beside weights of the rows; there the two are multiplied.
+        weight = None if len(dataset.element_spec) == 3 else self.metadata.class_weight
+        metadata = replace(self.metadata, batch_size=batch_size, steps_per_epoch=steps, seed=seed, class_weight=weight)
+        return Prepared(dataset, metadata, self, rows)
+
+    @as_written
+    def _finish_training(self, packed: Mapping[str, tf.Tensor]) -> Any:
+        """As `_finish`, the weight of each row times that of its class."""
+        if WEIGHT not in packed:
+            return self._finish(packed)
+        by_class = tf.constant(list(class_weights(self.recipe.stages, self.metadata.counts).values()), tf.float32)
+        return self._finish({**packed, WEIGHT: packed[WEIGHT] * tf.gather(by_class, packed[LABEL])})
+
+
+def checked_weight(weight: np.ndarray) -> np.ndarray:
+    """float32 weights, or an error for what is none."""
+    if not np.isfinite(weight).all() or (weight < 0).any():
+        row = int(np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))[0])
+        raise PrepkitError(f"the weight of row {row} is {weight[row]}: weights are finite and not negative.")
+    return weight.astype(np.float32)
+
+
+def _sliced(arrays: Mapping[str, np.ndarray], size: int = 65_536) -> Iterator[dict[str, np.ndarray]]:
+    for start in range(0, len(next(iter(arrays.values()))), size):
+        yield {name: a[start : start + size] for name, a in arrays.items()}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What training needs.
+
+    Args:
+        dataset: of (features, label), or (features, label, weight): shuffled anew each epoch,
+            batched, prefetched, of known cardinality. Keras must not shuffle: `fit(shuffle=False)`.
+        metadata: what was found and decided, for the model and for the record.
+        pipeline: the same numbers for validation, test and serving.
+        rows: reads the packed training rows once; what `save` writes.
+    """
+
+    dataset: tf.data.Dataset
+    metadata: Metadata
+    pipeline: FittedPipeline
+    rows: Rows = field(repr=False)
+
+    def save(self, path: str | Path) -> Path:
+        """Write a directory that `load` reads, training rows included; an earlier one of that name is replaced."""
+        fitted = self.pipeline
+        return storage.write(path, fitted.flow, fitted.recipe.labels, self.metadata.to_json(), self.rows())
