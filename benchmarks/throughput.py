@@ -1,7 +1,8 @@
 """How fast prepkit fits and feeds workload T, beside hand-written code, scikit-learn, Keras and polars.
 
     python benchmarks/throughput.py [--rows 100000 1000000] [--parquet-rows 10000000] [--repeats 5]
-                                    [--contenders expert,prepkit] [--out benchmarks/results/throughput.json]
+                                    [--contenders expert,prepkit] [--no-memory]
+                                    [--out benchmarks/results/throughput.json]
 
 Workload T: 20 float32 columns (5 % NaN, scales 1e-3 to 1e6), 6 string columns (2 to 1,000 categories) and a
 label of two classes, as a pandas table; out comes one dense float32 matrix, 1,289 wide, in batches of 1,024.
@@ -663,7 +664,9 @@ def run_child(name: str, rows: int, paths: Sequence[Path] = ()) -> dict[str, flo
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def measure_tables(names: Sequence[str], rows: int, repeats: int, advance: Callable[[str], None]) -> list[Run]:
+def measure_tables(
+    names: Sequence[str], rows: int, repeats: int, memory: bool, advance: Callable[[str], None]
+) -> list[Run]:
     inputs = Inputs(make_frame(rows))
     runs = [Run(name, rows) for name in names if rows <= (CONTENDERS[name].max_rows or rows)]
     for _ in range(repeats):
@@ -671,7 +674,7 @@ def measure_tables(names: Sequence[str], rows: int, repeats: int, advance: Calla
             advance(f"{run.contender}, {rows:,} rows")
             time_round(CONTENDERS[run.contender], inputs, run)
     del inputs
-    for run in runs:
+    for run in runs if memory else ():
         advance(f"memory of {run.contender}, {rows:,} rows")
         run.memory = run_child(run.contender, rows)
     return runs
@@ -793,6 +796,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--parquet-rows", type=int, default=10_000_000, help="and a tenth of it; 0: no Parquet")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--no-memory", action="store_true", help="leave out the processes that measure it")
     parser.add_argument("--contenders", help="comma-separated; all by default")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/throughput.json"))
     parser.add_argument("--child", help=argparse.SUPPRESS)
@@ -810,7 +814,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     sizes = [options.parquet_rows // 10, options.parquet_rows] if files and options.parquet_rows else []
     report: dict[str, Any] = {"machine": machine()}  # before the load that we make
     console = Console(stderr=True)
-    steps = len(options.rows) * len(tables) * (options.repeats + 1)
+    steps = len(options.rows) * len(tables) * (options.repeats + (not options.no_memory))
     steps += len(sizes) * (1 + len(files) * options.repeats)
     runs: list[Run] = []
     layout = (TextColumn("{task.description:<44}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -822,7 +826,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         report["largest_difference_to_expert"] = check(tables) if tables else {}
         for rows in options.rows if tables else ():
-            runs += measure_tables(tables, rows, options.repeats, advance)
+            runs += measure_tables(tables, rows, options.repeats, not options.no_memory, advance)
         if sizes:
             folder = Path(temporary)
             write_parquet(folder / "small.parquet", CHECK_ROWS)

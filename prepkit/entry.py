@@ -24,6 +24,7 @@ from prepkit.source.base import RawChunk, RawColumn
 from prepkit.spec import CODES, NUMBERS, STRINGS, Column, Spec
 
 UNSEEN = -2
+TRANSPOSED = 2**28  # bytes of a matrix up to which it is copied to be measured
 BETWEEN = "\x1f"  # column number and category, in the keys of the one lookup table
 
 Decoded = dict[str, Any]  # column -> float array (rows,), Coded, or array (rows, *shape) of a tensor
@@ -59,14 +60,27 @@ class Entry:
     def decode(self, chunk: RawChunk) -> Decoded:
         """Each column parsed and typed, not yet packed."""
         if chunk.matrix is not None:
-            if self.raw.structure != "array" or chunk.matrix.shape[1] != len(self.raw.columns):
-                raise PrepkitError(
-                    f"X has {chunk.matrix.shape[1]} columns without names, but the training data had "
-                    f"{len(self.raw.columns)}{self._named()}: give the same."
-                )
-            return {c.name: chunk.matrix[:, i] for i, c in enumerate(self.raw.columns)}
+            self._check_matrix(chunk.matrix)
+            # Statistics go column by column, and a column of a transposed copy lies together in memory.
+            small = chunk.matrix.nbytes <= TRANSPOSED
+            columns = np.ascontiguousarray(chunk.matrix.T) if small else chunk.matrix.T
+            return {c.name: values for c, values in zip(self.raw.columns, columns, strict=True)}
         self.check_names(chunk.columns)
         return {c.name: decode_column(chunk.columns[c.name], c) for c in self.raw.columns}
+
+    def packed(self, chunk: RawChunk) -> dict[str, np.ndarray]:
+        """Each block of a chunk."""
+        if chunk.matrix is None:
+            return self.pack(self.decode(chunk))
+        self._check_matrix(chunk.matrix)
+        return self.pack({}, chunk.matrix)
+
+    def _check_matrix(self, matrix: np.ndarray) -> None:
+        if self.raw.structure != "array" or matrix.shape[1] != len(self.raw.columns):
+            raise PrepkitError(
+                f"X has {matrix.shape[1]} columns without names, but the training data had "
+                f"{len(self.raw.columns)}{self._named()}: give the same."
+            )
 
     def _named(self) -> str:
         return "" if self.raw.structure == "array" else f" named {', '.join(self.raw.names[:8])}"

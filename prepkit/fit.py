@@ -19,7 +19,7 @@ from prepkit.progress import track
 from prepkit.scan import Coded, Extremes, Statistic, Vocabulary, accumulator
 from prepkit.source import CHUNK, RawChunk, Source
 from prepkit.source.infer import infer_column, infer_label_form
-from prepkit.spec import CODES, NUMBERS, STRINGS, Kind, Label, Spec
+from prepkit.spec import CODES, NUMBERS, STRINGS, Column, Kind, Label, Spec
 
 ALL: frozenset[Statistic] = frozenset({"moments", "extremes", "quantiles", "vocabulary"})
 SAMPLE = 50_000  # rows that inference looks at
@@ -75,26 +75,33 @@ def infer(
     source: Source, chunk: RawChunk, label: str | None, kinds: Mapping[str, Kind], *, labelled: bool = True
 ) -> Spec:
     """The spec of what `chunk`, the first of `source`, looks like."""
-    complete = source.random_access
     size = len(chunk)
-    sample = slice(None) if size <= SAMPLE else slice(0, size, -(-size // SAMPLE))
+    step = -(-size // SAMPLE)
 
     def sampled(values: Any) -> Any:
-        if sample == slice(None):
+        if step == 1:
             return values
-        return values[sample] if isinstance(values, np.ndarray) else values.take(np.arange(size)[sample])
+        return values[::step] if isinstance(values, np.ndarray) else values.take(np.arange(0, size, step))
+
+    def judged(name: str, values: Any) -> Column:
+        column = infer_column(name, sampled(values), complete=source.random_access)
+        if step > 1 and column.role != "feature":  # what a sample of the rows says of all of them, all have to say
+            column = infer_column(name, values, complete=source.random_access)
+        return column
 
     if chunk.matrix is not None:
-        some = chunk.matrix[sample]
-        columns = [infer_column(f"x{i}", some[:, i], complete=complete) for i in range(some.shape[1])]
+        columns = [judged(f"x{i}", chunk.matrix[:, i]) for i in range(chunk.matrix.shape[1])]
     else:
-        columns = [infer_column(name, sampled(values), complete=complete) for name, values in chunk.columns.items()]
+        columns = [judged(name, values) for name, values in chunk.columns.items()]
     if unknown := [n for n in kinds if n not in {c.name for c in columns}]:
         raise PrepkitError(f"kinds names columns {unknown}, which are not there: {[c.name for c in columns][:20]} are.")
     columns = [
         replace(c, kind=kinds[c.name], role="feature", notes=(*c.notes, "kind as told")) if c.name in kinds else c
         for c in columns
     ]
+    if chunk.matrix is not None and any(c.kind not in ("numeric", "boolean") for c in columns):
+        odd = {c.name: c.kind for c in columns if c.kind not in ("numeric", "boolean")}
+        raise PrepkitError(f"X is one matrix of numbers, but its columns {odd} are not: give a data frame.")
     found = None
     if labelled:
         if chunk.label is None:
@@ -150,7 +157,7 @@ def fit(reader: Reader, stages: Sequence[Stage[Any]], raw: Spec, output: str) ->
             lacking = any((s, statistic) not in known for s, wanted in needs.items() for statistic in wanted)
             if lacking or (stage is None and not reader.scans):
                 first = not reader.scans
-                request = _ahead(stages[i:], spec)
+                request = _ahead(stages[i:], spec, known)
                 measured = _scan(reader, entry, stages[:i], learned, request, first=first)
                 if first:
                     rows, missing = measured.rows, measured.missing
@@ -172,7 +179,8 @@ def fit(reader: Reader, stages: Sequence[Stage[Any]], raw: Spec, output: str) ->
             raise at_stage(i, stages, error) from error
         known = _carried(stage, state, spec, known)
         spec = stage.output(spec, state)
-        known = {(s, k): v for (s, k), v in known.items() if s in _series(spec)}
+        here = _series(spec)
+        known = {(s, k): v for (s, k), v in known.items() if s in here}
         learned.append(state)
     return Fit(raw, entry.vocabularies, tuple(learned), rows, missing, reader.scans)
 
@@ -192,8 +200,8 @@ def _with_classes(raw: Spec, rows: Rows) -> Spec:
     return replace(raw, label=replace(raw.label, classes=classes))
 
 
-def _ahead(stages: Sequence[Stage[Any]], spec: Spec) -> Request:
-    """What the stages from here on can use of what is measured here."""
+def _ahead(stages: Sequence[Stage[Any]], spec: Spec, known: Mapping[Any, Any]) -> Request:
+    """What the stages from here on can use of what is measured here, and is not known."""
     request: Request = {}
     lost: Request = {}
     here = _series(spec)
@@ -205,7 +213,8 @@ def _ahead(stages: Sequence[Stage[Any]], spec: Spec) -> Request:
             lost.setdefault(series, set()).update(ALL - stage.carries)
         spec = stage.output(spec, None)
         here &= _series(spec)
-    return {series: wanted for series, wanted in request.items() if wanted}
+    lacking = {s: {k for k in wanted if (s, k) not in known} for s, wanted in request.items()}
+    return {series: wanted for series, wanted in lacking.items() if wanted}
 
 
 def _carried(stage: Stage[Any], state: Any, spec: Spec, known: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -261,8 +270,9 @@ def _scan(
     touched = {
         s for stage, spec in zip(stages, flow.specs, strict=False) for c in stage.selected(spec) for s in c.series
     }
-    direct = [key for key in known if key[0] in _series(entry.spec) - touched]
-    behind = [key for key in known if key not in direct]
+    untouched = _series(entry.spec) - touched
+    direct = [key for key in known if key[0] in untouched]
+    behind = [key for key in known if key[0] not in untouched]
     unseen = {c.name for c in entry.spec.columns if not c.shape and c.block in NUMBERS} - {s for s, _ in direct}
     cells: dict[str, Any] = {name: Extremes() for name in unseen} if first else {}
     rows = Rows()

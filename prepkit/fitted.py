@@ -194,7 +194,7 @@ class FittedPipeline:
         """Chunks of packed rows; `strict`: a bad label is an error, not a row to leave out."""
         start = 0
         for chunk in source.chunks(rng):
-            packed = self.flow.entry.pack(self.flow.entry.decode(chunk), chunk.matrix)
+            packed = self.flow.entry.packed(chunk)
             if chunk.label is not None:
                 packed[LABEL] = self._class_numbers(chunk, strict=strict, start=start)
             if chunk.weight is not None:

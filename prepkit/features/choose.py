@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import tensorflow as tf
 
 from prepkit.core import Blocks, ColumnStage, Known, Nothing, Selection, appended, check_columns, taken
@@ -14,6 +15,7 @@ from prepkit.scan import Accumulator, Statistic
 from prepkit.spec import FLOAT32, FLOAT64, RAW_KINDS, STRINGS, Column, Kind, Spec
 
 ALL: tuple[Kind, ...] = (*RAW_KINDS, "encoded", "id")
+PROBES = (0.0, 0.5, 1.0, 10.0, 1000.0)  # one of which a function should be able to calculate with
 EVERYTHING: frozenset[Statistic] = frozenset({"moments", "extremes", "quantiles", "vocabulary"})
 
 
@@ -45,8 +47,8 @@ class Drop(ColumnStage[Nothing]):
         check_columns(self.columns, "Drop")
 
     def _left(self, spec: Spec) -> tuple[Column, ...]:
-        gone = self.selected(spec)
-        return tuple(c for c in spec.columns if c not in gone)
+        gone = {c.name for c in self.selected(spec)}
+        return tuple(c for c in spec.columns if c.name not in gone)
 
     def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
         return {}
@@ -104,8 +106,8 @@ class Map(ColumnStage[Nothing]):
         columns: those that it takes, and that what it returns replaces; see `Stage`.
         name: under which a saved pipeline asks for the function when it is loaded.
 
-    What it returns becomes numeric (rows,), a tensor (rows, ...), or text (strings). A function is
-    code and is not saved: `pk.load(path, functions={name: function})` hands it back.
+    What it returns becomes numeric (rows,), a tensor (rows, ...), or text (strings); what is infinite in it
+    is missing. A function is code and is not saved: `pk.load(path, functions={name: function})` hands it back.
 
     Raises:
         PrepkitError: if `function` is none; when fitted, if it fails, or returns no dict of tensors
@@ -122,7 +124,6 @@ class Map(ColumnStage[Nothing]):
 
     function: Callable[[dict[str, Any]], Mapping[str, Any]] = None  # type: ignore[assignment]
     name: str = ""
-    columns: Selection = None
 
     takes: ClassVar[tuple[Kind, ...]] = ALL
     needs_strings: ClassVar[bool] = True
@@ -143,7 +144,8 @@ class Map(ColumnStage[Nothing]):
     def output(self, spec: Spec, learned: Nothing | None) -> Spec:
         chosen = self.selected(spec)
         sources = tuple(dict.fromkeys(s for c in chosen for s in c.sources))
-        rest = [c for c in spec.columns if c not in chosen]
+        names = {c.name for c in chosen}
+        rest = [c for c in spec.columns if c.name not in names]
         return spec.with_columns([*rest, *_columns_of(self._traced(chosen), sources)])
 
     def _traced(self, chosen: Sequence[Column]) -> dict[str, tf.TensorSpec]:
@@ -151,25 +153,55 @@ class Map(ColumnStage[Nothing]):
         try:
             out = tf.function(self.function).get_concrete_function(signature).structured_outputs
         except Exception as error:
-            raise PrepkitError(
-                f"Map {self.name!r} fails on tensors { ({n: str(s.dtype.name) for n, s in signature.items()}) }: {error}"
-            ) from error
+            given = {n: s.dtype.name for n, s in signature.items()}
+            raise PrepkitError(f"Map {self.name!r} fails on tensors {given}: {error}") from error
         if not isinstance(out, Mapping) or not out or any(s.shape.rank in (None, 0) for s in out.values()):
             raise PrepkitError(f"Map {self.name!r} returns {out!r}: return a dict of name to tensor with a row each.")
         return dict(out)
 
+    def leaves_missing(self, spec: Spec, names: set[str]) -> set[str]:
+        """Found out by trying: what is a number for `PROBES`, and none once the missing cells are missing."""
+        chosen = self.selected(spec)
+        mine = {c.name for c in chosen}
+        if mine.isdisjoint(names):
+            return names - mine
+        function = tf.function(self.function)
+        complete = function({c.name: _probe(c, missing=False) for c in chosen})
+        try:
+            lacking = function({c.name: _probe(c, missing=c.name in names) for c in chosen})
+        except tf.errors.OpError:  # as tf.strings.to_number on ""
+            return (names - mine) | set(complete)
+        numbers = {name for name, x in complete.items() if x.dtype.is_floating}
+        lost = {n for n in numbers if np.any(np.isfinite(complete[n]) & ~np.isfinite(lacking[n]))}
+        return (names - mine) | lost
+
     def transform(self, spec: Spec, learned: Nothing, blocks: Blocks) -> Blocks:
         chosen = self.selected(spec)
-        out = taken(blocks, spec, {c.name for c in spec.columns if c not in chosen})
-        made = tf.function(self.function)({c.name: unpacked(blocks, spec)[c.name] for c in chosen})
+        names = {c.name for c in chosen}
+        out = taken(blocks, spec, set(spec.names) - names)
+        given = unpacked(taken(blocks, spec, names), spec.with_columns(chosen))
+        made = tf.function(self.function)(given)
         for column in _columns_of(self._traced(chosen), ()):
             values = made[column.name]
+            if not column.shape and column.dtype != "string":
+                values = tf.cast(values, column.dtype)
+            if values.dtype.is_floating:  # as where the columns came in: infinite is missing
+                values = tf.where(tf.math.is_finite(values), values, tf.constant(np.nan, values.dtype))
             if column.shape:
                 out[column.block] = tf.ensure_shape(values, (None, *column.shape))
             else:
-                values = values if column.dtype == "string" else tf.cast(values, column.dtype)
                 out = appended(out, column.block, values[:, None])
         return out
+
+
+def _probe(column: Column, *, missing: bool) -> tf.Tensor:
+    """A row of the column for each of `PROBES`; missing cells instead, where its type has them."""
+    dtype = _tensor_dtype(column)
+    if dtype == tf.string:
+        return tf.constant([""] * len(PROBES)) if missing else tf.strings.as_string(tf.constant(PROBES))
+    values = np.full(len(PROBES), np.nan) if missing and dtype.is_floating else np.array(PROBES)
+    rows = np.broadcast_to(values.reshape(-1, *[1] * len(column.shape)), (len(PROBES), *column.shape))
+    return tf.constant(rows.astype(dtype.as_numpy_dtype))
 
 
 def _tensor_dtype(column: Column) -> tf.DType:

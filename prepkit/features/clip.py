@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from prepkit.core import Blocks, ColumnStage, Known, along, appended, check_columns, is_number_block
 from prepkit.errors import PrepkitError
+from prepkit.features.impute import held
 from prepkit.scan import Accumulator, Statistic
 from prepkit.spec import FLOAT32, Column, Kind, Spec
 
@@ -34,6 +35,7 @@ class Clip(ColumnStage[Bounds]):
         low: fixed lower bound, in the column's unit.
         high: fixed upper bound, in the column's unit.
         iqr: bounds at the quartiles, less and plus so many interquartile ranges; 1.5 are Tukey's fences.
+            Where the quartiles coincide there are none, and the column stays as it is.
         indicator: whether to append, for each column, one named `NAME is clipped` that is 1.0 where
             the value was beyond a bound and 0.0 elsewhere.
         columns: see `Stage`; by default all numeric columns.
@@ -72,8 +74,12 @@ class Clip(ColumnStage[Bounds]):
         q = self.quantiles
         if q is not None and not (len(q) == 2 and 0 <= q[0] < q[1] <= 1):
             raise PrepkitError(f"Clip: quantiles={self.quantiles}: give two rising fractions from 0 to 1.")
-        if self.iqr is not None and not self.iqr > 0:
+        if self.iqr is not None and not 0 < self.iqr < np.inf:
             raise PrepkitError(f"Clip: iqr={self.iqr}: give a positive number, such as 1.5.")
+        for name in ("low", "high"):
+            bound = getattr(self, name)
+            if bound is not None and not np.isfinite(bound):
+                raise PrepkitError(f"Clip: {name}={bound}: give a finite number, or None for no bound.")
         if self.low is not None and self.high is not None and not self.low < self.high:
             raise PrepkitError(f"Clip: low={self.low} is not below high={self.high}.")
         check_columns(self.columns, "Clip")
@@ -86,19 +92,23 @@ class Clip(ColumnStage[Bounds]):
     def learn(self, spec: Spec, known: Known) -> Bounds:
         low: dict[str, float] = {}
         high: dict[str, float] = {}
-        for series in (s for c in self.selected(spec) for s in c.series):
-            low[series] = -np.inf if self.low is None else float(self.low)
-            high[series] = np.inf if self.high is None else float(self.high)
-            if self.quantiles is not None:
-                low[series], high[series] = known[series, "quantiles"].at(self.quantiles)
-            elif self.iqr is not None:
-                q1, q3 = known[series, "quantiles"].at([0.25, 0.75])
-                low[series], high[series] = q1 - self.iqr * (q3 - q1), q3 + self.iqr * (q3 - q1)
-            if np.isnan(low[series]) or np.isnan(high[series]):
+        for column in self.selected(spec):
+            least, most = self._bounds(known, column.name)
+            if np.isnan(least) or np.isnan(most):
                 raise PrepkitError(
-                    f"column {series!r} has no value in the training rows to learn bounds from: Drop it."
+                    f"column {column.name!r} has no value in the training rows to learn bounds from: Drop it."
                 )
+            low[column.name], high[column.name] = held(least, column), held(most, column)
         return Bounds(low, high)
+
+    def _bounds(self, known: Known, name: str) -> Sequence[float]:
+        if self.quantiles is not None:
+            return known[name, "quantiles"].at(self.quantiles)  # type: ignore[no-any-return]
+        if self.iqr is not None:
+            q1, q3 = known[name, "quantiles"].at([0.25, 0.75])
+            beyond = self.iqr * (q3 - q1) if q1 != q3 else np.inf
+            return q1 - beyond, q3 + beyond
+        return -np.inf if self.low is None else self.low, np.inf if self.high is None else self.high
 
     @property
     def carries(self) -> frozenset[Statistic]:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from prepkit.core import Blocks, ColumnStage, Known, Nothing, appended, check_columns, taken
 from prepkit.errors import PrepkitError
+from prepkit.features.choose import unpacked
 from prepkit.scan import Statistic
 from prepkit.spec import FLOAT64, Column, Kind, Spec
 
@@ -47,7 +48,7 @@ class Datetime(ColumnStage[Nothing]):
     Source: civil dates from days by Hinnant's algorithm (chrono-Compatible Low-Level Date Algorithms).
     """
 
-    parts: tuple[str, ...] = ("elapsed", "month", "weekday", "hour")
+    parts: Sequence[str] = ("elapsed", "month", "weekday", "hour")
 
     takes: ClassVar[tuple[Kind, ...]] = ("datetime",)
 
@@ -66,7 +67,8 @@ class Datetime(ColumnStage[Nothing]):
 
     def output(self, spec: Spec, learned: Nothing | None) -> Spec:
         chosen = self.selected(spec)
-        rest = [c for c in spec.columns if c not in chosen]
+        gone = {c.name for c in chosen}
+        rest = [c for c in spec.columns if c.name not in gone]
         linear = [
             Column(f"{c.name}.{p}", "numeric", FLOAT64, block=FLOAT64, sources=c.sources)
             for c in chosen
@@ -89,11 +91,12 @@ class Datetime(ColumnStage[Nothing]):
         chosen = self.selected(spec)
         if not chosen:
             return blocks
-        out = taken(blocks, spec, set(spec.names) - {c.name for c in chosen})
-        times = taken(blocks, spec, {c.name for c in chosen})[FLOAT64]
+        names = {c.name for c in chosen}
+        out = taken(blocks, spec, set(spec.names) - names)
+        times = unpacked(taken(blocks, spec, names), spec.with_columns(chosen))
         linear = []
-        for i, column in enumerate(chosen):
-            parts = parts_of(times[:, i])
+        for column in chosen:
+            parts = parts_of(tf.cast(times[column.name], tf.float64))
             linear += [parts[p] for p in self.parts if p in LINEAR]
             waves = []
             for p in (p for p in self.parts if p in CYCLES):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -24,10 +24,12 @@ class Categories:
     """For each column the categories that have a place of their own, in order, and which shared places follow.
 
     The shared places are of "<missing>", "<infrequent>" and "<unseen>", in this order, where there are such.
+    Absent are categories that no training row has, although an earlier stage can put them in.
     """
 
     kept: Mapping[str, tuple[str, ...]]
     shared: Mapping[str, tuple[str, ...]]
+    absent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,8 @@ class OneHot(ColumnStage[Categories]):
     """One float32 column, 0.0 or 1.0, for each category that the training rows have.
 
     Args:
-        max_categories: at most so many columns for one, the infrequent together taking one of them;
-            None for no limit.
+        max_categories: at most so many columns for one, the infrequent together taking one of them; where
+            there are just so many categories, the rarest is infrequent by itself. None for no limit.
         min_frequency: categories with fewer training rows (an integer), or a smaller share of them
             (a fraction below 1), count as infrequent; None for no limit.
         unseen: what a category that no training row has becomes: "infrequent_if_exist" (the
@@ -85,6 +87,7 @@ class OneHot(ColumnStage[Categories]):
     def learn(self, spec: Spec, known: Known) -> Categories:
         kept: dict[str, tuple[str, ...]] = {}
         shared: dict[str, tuple[str, ...]] = {}
+        absent: dict[str, tuple[str, ...]] = {}
         for column in self.selected(spec):
             vocabulary: Vocabulary = known[column.name, "vocabulary"]
             names = sorted(vocabulary.counts)
@@ -96,6 +99,7 @@ class OneHot(ColumnStage[Categories]):
                 "<unseen>": self.unseen == "bucket",
             }
             shared[column.name] = tuple(place for place, is_there in there.items() if is_there)
+            absent[column.name] = tuple(c for c in column.categories or () if c not in vocabulary.counts)
         width = sum(map(len, kept.values())) + sum(map(len, shared.values()))
         if width > WIDEST:
             most = sorted(kept, key=lambda n: -len(kept[n]))[:3]
@@ -103,7 +107,7 @@ class OneHot(ColumnStage[Categories]):
                 f"{width:,} one-hot columns, most of them from {most}: set max_categories=100, or use Hash, Text, "
                 "Lookup or Drop for those columns."
             )
-        return Categories(kept, shared)
+        return Categories(kept, shared, absent)
 
     def _infrequent(self, names: Sequence[str], vocabulary: Vocabulary) -> np.ndarray:
         counts = np.array([vocabulary.counts[n] for n in names], np.int64)
@@ -111,7 +115,7 @@ class OneHot(ColumnStage[Categories]):
         if self.min_frequency is not None:
             total = counts.sum() + vocabulary.missing
             infrequent = counts < (self.min_frequency if self.min_frequency >= 1 else self.min_frequency * total)
-        if self.max_categories is not None and (~infrequent).sum() + infrequent.any() > self.max_categories:
+        if self.max_categories is not None and self.max_categories < (~infrequent).sum() + 1:
             fewest_first = np.argsort(counts, kind="stable")
             infrequent[fewest_first[: len(names) - (self.max_categories - 1)]] = True
         return infrequent
@@ -153,16 +157,13 @@ class OneHot(ColumnStage[Categories]):
     def _places(self, column: Column, learned: Categories) -> np.ndarray:
         """The one-hot place of each code from `UNSEEN` on; a large negative number for none."""
         kept, shared = learned.kept[column.name], learned.shared[column.name]
-        place = {label: i for i, label in enumerate((*kept, *shared))}
         nowhere = -(2**30)
-        unseen = place.get("<unseen>", nowhere)
-        if self.unseen == "infrequent_if_exist":
-            unseen = place.get("<infrequent>", nowhere)
-        # A category that a constant put in, and that no training row had, is as good as unseen.
-        infrequent = place.get("<infrequent>", unseen)
-        known = set(kept)
-        codes = [place[c] if c in known else infrequent for c in column.categories or ()]
-        return np.array([unseen, place.get("<missing>", nowhere), *codes], np.int64)
+        behind = {place: len(kept) + i for i, place in enumerate(shared)}
+        infrequent = behind.get("<infrequent>", nowhere)
+        unseen = infrequent if self.unseen == "infrequent_if_exist" else behind.get("<unseen>", nowhere)
+        place = dict.fromkeys(learned.absent.get(column.name, ()), unseen) | {c: i for i, c in enumerate(kept)}
+        codes = [place.get(c, infrequent) for c in column.categories or ()]
+        return np.array([unseen, behind.get("<missing>", nowhere), *codes], np.int64)
 
 
 @dataclass(frozen=True)
@@ -241,8 +242,8 @@ class Hash(ColumnStage[Nothing]):
 
     Args:
         bins: number of buckets; different categories share one by chance.
-        output: "one_hot" (a float32 column for each bucket), or "id" (one int32: 0 missing, 1 to
-            `bins` the buckets; with `output="dict"` only).
+        output_form: "one_hot" (a float32 column for each bucket), or "id" (one int32: 0 missing, 1 to
+            `bins` the buckets; only in a pipeline with `output="dict"`).
         columns: which; there is no default, for a column of few categories is better off with OneHot.
 
     Missing cells become all zeros, or 0. Unseen categories are hashed as all others.
@@ -298,6 +299,8 @@ class Hash(ColumnStage[Nothing]):
 
     def transform(self, spec: Spec, learned: Nothing, blocks: Blocks) -> Blocks:
         chosen = {c.name for c in self.selected(spec)}
+        if not chosen:
+            return blocks
         text = taken(blocks, spec, chosen)[STRINGS]
         rest = taken(blocks, spec, set(spec.names) - chosen)
         buckets = tf.strings.to_hash_bucket_fast(text, self.bins)

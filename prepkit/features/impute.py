@@ -12,7 +12,7 @@ import tensorflow as tf
 from prepkit.core import Blocks, ColumnStage, Known, along, appended, check_columns, is_number_block, one_of
 from prepkit.errors import PrepkitError
 from prepkit.scan import Accumulator, Statistic
-from prepkit.spec import CODES, FLOAT32, STRINGS, Column, Kind, Spec
+from prepkit.spec import CODES, FLOAT32, NUMBERS, STRINGS, Column, Kind, Spec
 
 NUMERIC = ("median", "mean", "most_frequent", "constant")
 CATEGORICAL = ("missing", "most_frequent", "constant")
@@ -70,8 +70,8 @@ class Impute(ColumnStage[Fill]):
     def __post_init__(self) -> None:
         one_of(self.numeric, NUMERIC, "Impute: numeric")
         one_of(self.categorical, CATEGORICAL, "Impute: categorical")
-        if not np.isfinite(self.fill_value):
-            raise PrepkitError(f"Impute: fill_value={self.fill_value}: give a finite number.")
+        if not abs(self.fill_value) <= np.finfo(np.float32).max:
+            raise PrepkitError(f"Impute: fill_value={self.fill_value}: give a finite number that float32 can hold.")
         if not self.fill_category.strip():
             raise PrepkitError("Impute: fill_category is blank, which means missing: give a word.")
         check_columns(self.columns, "Impute")
@@ -120,7 +120,7 @@ class Impute(ColumnStage[Fill]):
 
     def _number(self, strategy: str, column: Column, known: Known, series: str) -> float:
         if strategy == "constant":
-            return float(self.fill_value)
+            return held(self.fill_value, column)
         if strategy == "median":
             value = known[series, "quantiles"].at([0.5])[0]
         elif strategy == "mean" or column.kind == "boolean":
@@ -136,7 +136,7 @@ class Impute(ColumnStage[Fill]):
                 f"column {series!r} has no value in the training rows, so no {strategy} to fill in: "
                 f"Drop({series!r}) before, or use Impute(numeric='constant') for it."
             )
-        return float(value)
+        return held(value, column)
 
     def _category(self, strategy: str, known: Known, name: str) -> str:
         if strategy != "most_frequent":
@@ -178,7 +178,7 @@ class Impute(ColumnStage[Fill]):
     def transform(self, spec: Spec, learned: Fill, blocks: Blocks) -> Blocks:
         out = dict(blocks)
         behind = self.output(spec, learned)
-        indicators = []
+        marks: dict[str, tf.Tensor] = {}
         for block, columns in spec.blocks().items():
             x = blocks[block]
             if is_number_block(block) and x.dtype.is_floating:
@@ -186,7 +186,7 @@ class Impute(ColumnStage[Fill]):
                 start = 0
                 for c in columns:
                     if c.name in learned.indicated:
-                        indicators.append(tf.cast(missing[:, start], tf.float32))
+                        marks[c.name] = tf.cast(missing[:, start], tf.float32)
                     start += c.width
                 if any(s in learned.numbers for c in columns for s in c.series):
                     out[block] = tf.where(missing, tf.constant(along(columns, learned.numbers, np.nan), x.dtype), x)
@@ -200,4 +200,13 @@ class Impute(ColumnStage[Fill]):
                 out[block] = tf.where(x == -1, tf.constant(fill, x.dtype), x)
             elif block == STRINGS:
                 out[block] = tf.where(x == "", tf.constant([learned.categories.get(c.name, "") for c in columns]), x)
-        return appended(out, FLOAT32, tf.stack(indicators, 1)) if indicators else out
+        if marks:
+            out = appended(out, FLOAT32, tf.stack([marks[name] for name in learned.indicated], 1))
+        return out
+
+
+def held(value: float, column: Column) -> float:
+    """`value` as the type of the column's block holds it: what is learned is what will be put in."""
+    dtype = np.dtype(column.block if column.block in NUMBERS else column.dtype)
+    with np.errstate(over="ignore"):
+        return float(dtype.type(value)) if dtype.kind == "f" else float(value)

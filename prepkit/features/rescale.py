@@ -24,6 +24,8 @@ NEEDS: Mapping[str, tuple[Statistic, ...]] = {
     "unit": ("extremes",),
 }
 EPS = float(np.finfo(np.float64).eps)
+WIDE = (tf.float64, tf.int32, tf.int64, tf.uint32, tf.uint64)  # of tensors; float32 does not hold all their values
+LARGE = 1e37  # beyond, float32 may overflow where two such numbers meet
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,8 @@ class Rescale(ColumnStage[Scale]):
                 center, spread = self._learn_one(column, measured)
                 if not np.isfinite(center + spread):
                     raise PrepkitError(
-                        f"column {group[0]!r} has no finite value in the training rows, so no scale: Drop it, "
-                        "or choose columns= without it."
+                        f"column {group[0]!r} has no finite value in the training rows, or some that are too large "
+                        "to calculate with, so no scale: Drop or Clip it, or choose columns= without it."
                     )
                 shift |= dict.fromkeys(group, center)
                 scale |= dict.fromkeys(group, spread)
@@ -115,7 +117,7 @@ class Rescale(ColumnStage[Scale]):
         match self.method:
             case "standard":
                 m = measured["moments"]
-                if not m.count:
+                if not (m.count and np.isfinite(m.variance)):
                     return np.nan, np.nan
                 # scikit-learn's bound of what rounding alone can leave of the variance of a constant
                 constant = m.variance <= m.count * EPS * m.variance + (m.count * m.mean * EPS) ** 2
@@ -133,6 +135,8 @@ class Rescale(ColumnStage[Scale]):
                     return median, 1.0 / (q3 - q1)
                 return median, 2.0 / (e.high - e.low) if e.high > e.low else 1.0
         e = measured["extremes"]
+        if e.low > e.high:
+            return np.nan, np.nan
         if e.low < 0 or e.high > self.maximum:
             raise PrepkitError(
                 f"column {column.name!r} holds {e.low:g} to {e.high:g}, but Rescale('unit') is for values from 0 to "
@@ -155,13 +159,16 @@ class Rescale(ColumnStage[Scale]):
                 continue
             x = blocks[block]
             if block.startswith("tensor:"):
-                x = tf.cast(x, tf.float32)
+                x = tf.cast(x, tf.float64 if x.dtype in WIDE else tf.float32)
             y = shifted(x, along(columns, learned.shift, 0.0), along(columns, learned.scale, 1.0))
             if self.method == "squash":
                 y = soft_clipped(y)
             elif self.clip:
                 y = tf.where(tf.math.is_nan(y), y, tf.clip_by_value(y, tf.zeros((), y.dtype), tf.ones((), y.dtype)))
-            out[block] = y if all(mine) or block.startswith("tensor:") else tf.where(mine, y, x)
+            if block.startswith("tensor:"):
+                out[block] = tf.cast(y, tf.float32)
+            else:
+                out[block] = y if all(mine) else tf.where(mine, y, x)
         return out
 
 
@@ -185,7 +192,10 @@ def shifted(x: tf.Tensor, shift: np.ndarray, scale: np.ndarray) -> tf.Tensor:
 
     The float32 nearest to the shift and the rest of it are taken away one after the other: the
     first difference is exact where x is near to the shift (Sterbenz), which is where it matters.
+    Columns whose numbers float32 cannot hold are calculated in float64.
     """
+    if x.dtype == tf.float32 and (np.abs(shift).max() > LARGE or scale.max() > LARGE):
+        return tf.cast(shifted(tf.cast(x, tf.float64), shift, scale), tf.float32)
     high = shift.astype(x.dtype.as_numpy_dtype)
     y = x - high
     rest = (shift - high.astype(np.float64)).astype(high.dtype)

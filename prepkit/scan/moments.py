@@ -30,6 +30,7 @@ class Moments:
     mean: float = 0.0
     m2: float = 0.0
 
+    @np.errstate(over="ignore", invalid="ignore")  # of values beyond 1e154 the squares are infinite
     def update(self, values: np.ndarray) -> None:
         for start in range(0, len(values), PIECE):
             piece = values[start : start + PIECE].astype(np.float64)

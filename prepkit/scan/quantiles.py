@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +55,10 @@ class Quantiles:
             self._thin()
 
     def merge(self, other: Quantiles) -> None:
+        if (self.bounds, self.shift, self.scale) != (other.bounds, other.shift, other.scale):
+            self._apply()
+            other = dataclasses.replace(other, levels=[list(level) for level in other.levels])
+            other._apply()
         self.count += other.count
         self.missing += other.missing
         self.masses += other.masses
@@ -61,6 +66,17 @@ class Quantiles:
         for mine, theirs in zip(self.levels, other.levels, strict=False):
             mine += theirs
         self._thin()
+
+    def _apply(self) -> None:
+        """Clip and scale the values held, so that they can lie beside others."""
+        for level in self.levels:
+            level[:] = [self._now(values.astype(np.float64)) for values in level]
+        self.masses = tuple((float(self._now(value)), n) for value, n in self.masses)
+        self.bounds, self.shift, self.scale = (-np.inf, np.inf), 0.0, 1.0
+
+    def _now(self, x: Any) -> Any:
+        """What has become of the values `x` since they were measured."""
+        return (np.clip(x, *self.bounds) - self.shift) * self.scale
 
     def _thin(self) -> None:
         if self.cap is None:
@@ -70,7 +86,7 @@ class Quantiles:
                 continue
             values = np.sort(np.concatenate(level))
             whole = len(values) // RUN * RUN
-            level[:] = [values[whole:]]  # the largest few wait for the next time
+            level[:] = [values[whole:].copy()]  # the largest few wait for the next time
             if i + 1 == len(self.levels):
                 self.levels.append([])
             self.levels[i + 1].append(values[:whole][RUN // 2 :: RUN].copy())
@@ -86,25 +102,22 @@ class Quantiles:
         out = []
         for p in positions:
             low, high = found[int(np.floor(p))], found[int(np.ceil(p))]
-            out.append(low + (high - low) * (p - np.floor(p)))
+            out.append(low + (high - low) * float(p - np.floor(p)))
         return out
 
     def _ranked(self, ranks: Sequence[int]) -> list[float]:
         """The values at `ranks` (0 is the smallest), with what was filled in, clipped and scaled since."""
         values, weights = self._sample()
+        filled: list[tuple[int, int, float]] = []  # first rank and number of the values filled in, and the value
+        for value, n in sorted(self.masses):
+            below = values < value
+            smaller = int(np.count_nonzero(below) if weights is None else weights[below].sum())
+            filled.append((smaller + sum(m for _, m, _ in filled), n, value))
         origin: list[int | float] = []  # a rank among the measured values, or a filled-in value
         for rank in ranks:
-            before = 0
-            place: int | float | None = None
-            for value, n in sorted(self.masses):
-                below = int(np.count_nonzero(values < value) if weights is None else weights[values < value].sum())
-                if rank < below + before:
-                    break
-                if rank < below + before + n:
-                    place = value
-                    break
-                before += n
-            origin.append(float(place) if place is not None else int(rank - before))
+            here = [value for start, n, value in filled if start <= rank < start + n]
+            before = sum(n for start, n, _ in filled if start + n <= rank)
+            origin.append(float(here[0]) if here else rank - before)
         wanted = sorted({place for place in origin if isinstance(place, int)})
         if weights is None:
             parted = np.partition(values, wanted) if wanted else values
@@ -114,7 +127,7 @@ class Quantiles:
             picks = np.minimum(np.searchsorted(reach, wanted, side="right"), len(values) - 1)
             measured = {k: float(values[i]) for k, i in zip(wanted, picks, strict=True)}
         raw = [measured[place] if isinstance(place, int) else place for place in origin]
-        return [float((np.clip(x, *self.bounds) - self.shift) * self.scale) for x in raw]
+        return [float(self._now(x)) for x in raw]
 
     def _sample(self) -> tuple[np.ndarray, np.ndarray | None]:
         """All values with no weights while exact; else the sorted sample and what each stands for."""

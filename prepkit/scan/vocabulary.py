@@ -35,7 +35,7 @@ class Coded:
     def recoded(self, index: dict[Any, int], unseen: int) -> np.ndarray:
         """The codes by which `index` knows the values: -1 where missing, `unseen` where it has none."""
         known = np.array([-1, *(index.get(v, unseen) for v in self.values)], np.int32)
-        return known[self.codes + 1]
+        return np.asarray(known[self.codes + 1])
 
 
 @dataclass

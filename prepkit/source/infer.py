@@ -348,8 +348,7 @@ def _numeric(name: str, words: _Words) -> _Reading | None:
     zeros = words.matching(r"0\d+")
     if zeros.any():
         notes.append(f"leading zeros are lost, as of {words.examples(zeros)}: if codes, declare them categorical")
-    identifier = _numbering_of_strings(name, words) if ok.all() else ""
-    return _Reading("numeric", how, tuple(notes), identifier)
+    return _Reading("numeric", how, tuple(notes), _numbering_of_strings(name, words))
 
 
 def _numbering_of_strings(name: str, words: _Words) -> str:

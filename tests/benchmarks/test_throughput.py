@@ -22,24 +22,42 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_small_run_writes_what_it_measured(tmp_path: Path) -> None:
     out = tmp_path / "throughput.json"
-    names = "iterate,expert,expert_shuffled,prepkit,prepkit_shuffled,expert_parquet,prepkit_parquet"
-    sizes = ("--rows", "2000", "--parquet-rows", "5000", "--repeats", "1")
-    done = run(*sizes, "--contenders", names, "--out", str(out))
+    sizes = ("--rows", "2000", "--parquet-rows", "5000", "--repeats", "1", "--no-memory")
+    done = run(*sizes, "--contenders", "iterate,expert,prepkit,expert_parquet", "--out", str(out))
     assert done.returncode == 0, done.stderr[-3000:]
     report = json.loads(out.read_text())
     assert report["width"] == 1289
     assert report["largest_difference_to_expert"]["prepkit"] < 1e-4
     runs = {(r["contender"], r["rows"]): r for r in report["results"]}
-    assert {rows for _, rows in runs} == {500, 2000, 5000}
-    assert len(runs) == 5 + 2 * 2
+    tables = {(name, 2000) for name in ("iterate", "expert", "prepkit")}
+    assert runs.keys() == tables | {("expert_parquet", 500), ("expert_parquet", 5000)}
     ours, experts = runs["prepkit", 2000]["parts"], runs["expert", 2000]["parts"]
     assert ours.keys() == {"fit", "build", "epoch"}
     assert all(len(part["seconds"]) == 1 for part in ours.values())
     assert ours["fit"]["over_expert"] == ours["fit"]["median"] / experts["fit"]["median"]
     floor = runs["iterate", 2000]["parts"]["epoch"]["median"]
     assert ours["epoch"]["over_iterate"] == ours["epoch"]["median"] / floor
-    memory = runs["prepkit_parquet", 5000]["memory"]
+    memory = runs["expert_parquet", 5000]["memory"]
     assert memory["peak_mb"] == pytest.approx(memory["before_mb"] + memory["growth_mb"])
+
+
+def test_the_contenders_yield_one_matrix() -> None:
+    ours = [name for name in throughput.CONTENDERS if name.startswith(("prepkit", "expert"))]
+    found = throughput.check([*ours, "iterate", "numpy", "keras_layers"])
+    assert found.keys() == {"expert", "prepkit", "numpy", "keras_layers"}
+    assert 0 <= max(found.values()) < 1e-4
+
+
+def test_the_matrix_of_the_rows_shows_in_the_memory() -> None:
+    measured = throughput.child("expert", 100_000, ())
+    megabytes = 100_000 * (20 + 6) * 4 / 2**20  # the packed floats and codes, at the least
+    assert megabytes / 2 < measured["growth_mb"] < 1000
+
+
+def test_by_hand_and_prepkit_fit_the_same_from_parquet(tmp_path: Path) -> None:
+    throughput.write_parquet(tmp_path / "t.parquet", throughput.CHECK_ROWS)
+    assert throughput.parquet_decode(tmp_path / "t.parquet") == throughput.CHECK_ROWS
+    assert throughput.check_parquet(tmp_path / "t.parquet") < 0.05
 
 
 def test_unknown_contender_is_refused_with_the_choices() -> None:

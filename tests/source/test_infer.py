@@ -375,6 +375,8 @@ def test_identifiers(name, values):
         ("id", np.arange(1000) + 0.0),
         ("id", np.array([f"{i}.5" for i in range(1000)])),
         ("x", np.array([f"{i}" for i in range(25)] * 2)),
+        ("x", np.array([f"a{i % 980}" for i in range(1000)])),  # 98 % different
+        ("id", WEIGHTS[np.arange(1000) % 980]),
         ("day", RANDOM.integers(0, 31, 1000)),
         ("x", pd.date_range("2020", periods=N).to_numpy()),
         ("x", pd.date_range("2020", periods=N).strftime("%Y-%m-%d").to_numpy(object)),
@@ -522,10 +524,10 @@ def test_one_hot_labels():
         (np.array([1.0, np.inf, np.nan]), "label 'y' holds infinite numbers"),
         (pa.array(["0.5", "1"]), "label 'y' looks continuous, as 0.5"),
         (
-            np.array([[1, 1, 0], [0, 1, 0]]),
+            np.array([[0, 1, 0], [1, 1, 0]]),
             r"rows such as \[1, 1, 0\], not of one class: train one model for each",
         ),
-        (np.array([[0, 0], [0, 1]]), r"rows such as \[0, 0\]"),
+        (np.array([[0, 1], [0, 0]]), r"rows such as \[0, 0\]"),
         (
             np.array([[0.3, 0.7], [0, 1]]),
             "holds other numbers than 0 and 1: give one class a row, as by argmax",
