@@ -36,6 +36,8 @@ def as_source(
         PrepkitError: if there are no rows, no such label, or `data` are nothing that can be read.
     """
     if isinstance(data, Source):
+        if label is not None and required and data.label not in (label, None):
+            raise PrepkitError(f"label={label!r}, but the source was made with label={data.label!r}: give one of the two.")
         return data
     if isinstance(data, str | Path) or (
         isinstance(data, list) and data and all(isinstance(d, str | Path) for d in data)
@@ -45,12 +47,17 @@ def as_source(
         files, kind = find_files(data)
         if kind != "tfrecord":
             return Files(files, kind, label, required=required)
-        data, batched = read_tfrecord(files, features), True
+        from prepkit.source.dataset import TensorDataset
+
+        name = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
+        return TensorDataset(read_tfrecord(files, features), label, True, required=required, file=name)
     if type(data).__module__.startswith("tensorflow.") and hasattr(data, "element_spec"):
         from prepkit.source.dataset import TensorDataset
 
         return TensorDataset(data, label, batched, required=required)
     if isinstance(data, tuple):
+        if any(isinstance(part, str | Path) for part in data):
+            raise PrepkitError(f"the tuple {data!r} holds paths: give several files as a list, and arrays as (X, y).")
         if not 1 <= len(data) <= 3:
             raise PrepkitError(f"a tuple of {len(data)} arrays: give (X, y) or (X, y, weight).")
         return from_arrays(*data).splitting(label, required=required)

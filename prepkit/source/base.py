@@ -12,6 +12,7 @@ import numpy as np
 from prepkit.errors import PrepkitError
 
 CHUNK = 65_536  # rows at a time, of what is streamed
+CHUNK_BYTES = 2**25  # and no more than this, unless a single row takes it
 
 RawColumn = Any  # a numpy array (rows, ...), or a pyarrow Array or ChunkedArray
 
@@ -44,6 +45,7 @@ class Source(ABC):
     structure: Literal["columns", "array"] = "columns"
     random_access: bool = False  # whether all rows are in memory, in a single chunk
     n_rows: int | None = None  # where known without reading
+    label: str | None = None  # the column that was taken out as the label
     name: str = "data"  # for messages
 
     @abstractmethod
@@ -51,12 +53,34 @@ class Source(ABC):
         """Read all rows once, in order; or, where `rng` is given and the source can, its pieces in random order."""
 
 
+def chunk_rows(row_bytes: int) -> int:
+    """How many rows of so many bytes are read at a time."""
+    return max(1, min(CHUNK, CHUNK_BYTES // max(row_bytes, 1)))
+
+
+def weights_of(values: Any, where: str, start: int = 0) -> np.ndarray:
+    """Weights as float64 (rows,), or an error for what is none; `start` is the number of the first row."""
+    try:
+        weight = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise PrepkitError(f"the weights of {where} are no numbers ({error}): give one number a row.") from error
+    weight = weight[:, 0] if weight.ndim == 2 and weight.shape[1] == 1 else weight
+    if weight.ndim != 1:
+        raise PrepkitError(f"the weights of {where} have shape {weight.shape}: give one number a row.")
+    bad = ~(np.isfinite(weight) & (weight >= 0))
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise PrepkitError(
+            f"the weight of row {row + start} of {where} is {weight[row]:g}: give finite numbers, 0 or more."
+        )
+    return weight
+
+
 def column_of(columns: Mapping[str, RawColumn], label: str, where: str) -> RawColumn:
     """The label column, or an error that lists the columns that there are."""
     if label not in columns:
-        stripped = {c.strip(): c for c in columns}
-        hint = f": did you mean {stripped[label.strip()]!r}?" if label.strip() in stripped else ""
-        raise PrepkitError(
-            f"label={label!r} is no column of {where}{hint or '; its columns are ' + ', '.join(list(columns)[:20])}"
-        )
+        same = {c.strip().lower(): c for c in columns}.get(label.strip().lower())
+        listed = ", ".join(map(repr, list(columns)[:20])) + (", ..." if len(columns) > 20 else "")
+        hint = f"did you mean {same!r}?" if same is not None else f"choose one of {listed}."
+        raise PrepkitError(f"label={label!r} is no column of {where}: {hint}")
     return columns[label]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -10,9 +11,10 @@ import pyarrow as pa
 import tensorflow as tf
 
 from prepkit.errors import PrepkitError
-from prepkit.source.base import RawChunk, RawColumn, Source, column_of
+from prepkit.source.base import RawChunk, RawColumn, Source, chunk_rows, column_of, weights_of
 
-SCAN_BATCH = 8192  # rows at a time while fitting
+SCAN_BATCH = 8192  # rows at a time while fitting, at most
+STRING_BYTES = 32  # of one string, as a guess
 
 
 class TensorDataset(Source):
@@ -22,6 +24,13 @@ class TensorDataset(Source):
         dataset: the dataset; finite.
         label: the feature that is the label, where the dataset has x alone.
         batched: whether elements are batches; None to tell from the shapes.
+        required: whether `label` must be there.
+        file: the name of what it reads, for messages; "" for a user's own dataset, of which errors are
+            left as they are.
+
+    Raises:
+        PrepkitError: if it is infinite, its elements are nothing that a stage can work on, or `batched`
+            cannot be told or cannot be.
     """
 
     def __init__(
@@ -31,15 +40,21 @@ class TensorDataset(Source):
         batched: bool | None = None,
         *,
         required: bool = True,
+        file: str = "",
     ) -> None:
-        self.name = "tf.data.Dataset"
+        self.name, self.file = file or "tf.data.Dataset", file
         check_spec(dataset.element_spec)
         if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
             raise PrepkitError(
                 "the dataset is infinite: fit on one epoch, as in dataset.take(steps), and repeat later."
             )
-        self.batched = is_batched(dataset.element_spec) if batched is None else batched
-        self.dataset = dataset if self.batched else dataset.batch(SCAN_BATCH)
+        if batched is None:
+            batched = is_batched(dataset.element_spec)
+        elif batched:
+            _refuse_scalars(dataset.element_spec)
+        self.batched = batched
+        self._rows = min(SCAN_BATCH, chunk_rows(_row_bytes(dataset.element_spec, batched)))
+        self.dataset = dataset if batched else dataset.batch(self._rows)
         x, y, _ = split_element(self.dataset.element_spec)
         self.structure = "columns" if isinstance(x, Mapping) else "array"
         if not required and not (isinstance(x, Mapping) and label in x and y is None):
@@ -50,7 +65,7 @@ class TensorDataset(Source):
         if y is None and label is not None:
             if not isinstance(x, Mapping):
                 raise PrepkitError(f"label={label!r}, but the dataset has tensors without names: give (x, y).")
-            column_of(x, label, "the dataset")
+            column_of(x, label, self.name)
         n = int(dataset.cardinality())
         self.n_rows = n if n >= 0 and not self.batched else None
 
@@ -63,34 +78,60 @@ class TensorDataset(Source):
         return x, y, w
 
     def chunks(self, rng: np.random.Generator | None = None) -> Iterator[RawChunk]:
-        for element in self.dataset.rebatch(SCAN_BATCH).prefetch(2):
-            x, y, w = self.separate(element)
-            weight = None if w is None else np.asarray(w, np.float64).reshape(-1)
-            if isinstance(x, Mapping):
-                columns = {str(n): _numpy(t) for n, t in x.items()}
-                yield RawChunk(columns, label=None if y is None else _numpy(y), weight=weight)
-                continue
-            array, label = _numpy(x), None if y is None else _numpy(y)
-            if array.ndim <= 2 and isinstance(array, np.ndarray):
-                yield RawChunk({}, matrix=array.reshape(len(array), -1), label=label, weight=weight)
-            else:
-                yield RawChunk({"x": array}, label=label, weight=weight)
+        start = 0
+        try:
+            for element in self.dataset.rebatch(self._rows).prefetch(2):
+                chunk = self._chunk(*self.separate(element), start)
+                start += len(chunk)
+                if len(chunk):
+                    yield chunk
+        except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+            if not self.file:
+                raise
+            raise PrepkitError(
+                f"{self.file}: a record behind row {start} cannot be read: {_plain(error)}: give features=, the feature "
+                "spec of all records, to as_source."
+            ) from error
+
+    def _chunk(self, x: Any, y: Any, w: Any, start: int) -> RawChunk:
+        label = None if y is None else _numpy(y, "y")
+        weight = None if w is None else weights_of(w, self.name, start)
+        if isinstance(x, Mapping):
+            columns = {name: _numpy(tensor, name) for name, tensor in x.items()}
+            return RawChunk(columns, label=label, weight=weight)
+        array = _numpy(x, "x")
+        if isinstance(array, np.ndarray) and array.ndim <= 2:
+            return RawChunk({}, matrix=array.reshape(len(array), -1), label=label, weight=weight)
+        return RawChunk({"x": array}, label=label, weight=weight)
 
 
-def _numpy(tensor: tf.Tensor) -> RawColumn:
-    if isinstance(tensor, tf.SparseTensor | tf.RaggedTensor):
-        raise PrepkitError("the dataset has sparse or ragged features: make them dense with .to_dense() in a map.")
-    array = tensor.numpy()
+def _numpy(tensor: tf.Tensor, name: str) -> RawColumn:
+    """A tensor as numbers, or as a pyarrow array of bytes."""
+    array = (tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor).numpy()
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if tensor.dtype != tf.string:
         return array
     if array.ndim != 1:
-        raise PrepkitError(f"a string feature has shape {tensor.shape}: give one string a row.")
-    try:
-        return pa.array(array, pa.binary()).cast(pa.string())
-    except pa.ArrowInvalid:
-        return pa.array([v.decode("utf-8", "replace") for v in array])
+        raise PrepkitError(f"{name!r} of the dataset has strings of shape {tensor.shape}: give one string a row.")
+    return pa.array(array, pa.large_binary())
+
+
+def _plain(error: tf.errors.OpError) -> str:
+    """What TensorFlow says, without the machinery that it names."""
+    return re.sub(r"\{\{.*?\}\} ?|\[Op:.*|Error in user-defined function.*?Name: <unknown>, ", "", error.message).strip()
+
+
+def _row_bytes(spec: Any, batched: bool) -> int:
+    """Bytes of one row, as far as the shapes tell."""
+    parts = [p for part in split_element(spec) for p in (part.values() if isinstance(part, Mapping) else [part])]
+    total = 0
+    for part in parts:
+        if part is not None:
+            shape = part.shape[1:] if batched else part.shape
+            values = int(np.prod([n or 1 for n in shape], dtype=np.int64))
+            total += values * (STRING_BYTES if part.dtype == tf.string else part.dtype.size)
+    return total
 
 
 def split_element(element: Any) -> tuple[Any, Any, Any]:
@@ -107,10 +148,19 @@ def check_spec(spec: Any) -> None:
     x, y, w = split_element(spec)
     parts = dict(x) if isinstance(x, Mapping) else {"x": x}
     parts |= {k: v for k, v in (("y", y), ("weight", w)) if v is not None}
+    if x is None or not parts or (isinstance(x, Mapping) and not x):
+        raise PrepkitError("the dataset has no features: give x, (x, y) or (x, y, weight).")
     for name, part in parts.items():
+        if not isinstance(name, str):
+            raise PrepkitError(f"{name!r}, the name of a feature of the dataset, is no string: rename it in a map.")
         if isinstance(part, Mapping | tuple | list):
             raise PrepkitError(f"{name!r} of the dataset is nested: give one dict of tensors (and one label).")
-        if getattr(part, "shape", None) is None or part.shape.rank is None:
+        if isinstance(part, tf.SparseTensorSpec | tf.RaggedTensorSpec):
+            how = "tf.sparse.to_dense(x)" if isinstance(part, tf.SparseTensorSpec) else "x.to_tensor()"
+            raise PrepkitError(f"{name!r} of the dataset is sparse or ragged: make it dense by {how} in a map.")
+        if not isinstance(part, tf.TensorSpec):
+            raise PrepkitError(f"{name!r} of the dataset is a {type(part).__name__}: give dense tensors.")
+        if part.shape.rank is None:
             raise PrepkitError(
                 f"{name!r} of the dataset has unknown rank: give from_generator an output_signature, or call "
                 "tensor.set_shape(...) in the map that makes it."
@@ -118,14 +168,29 @@ def check_spec(spec: Any) -> None:
 
 
 def is_batched(spec: Any) -> bool:
-    """Whether elements are batches, told from the shapes alone.
+    """Whether elements are batches, told from their shapes, and from y where it is strings.
+
+    They are rows if x, y or the weight has a scalar, if the first axes differ, or if only some of
+    them are of unknown length. They are batches if all first axes are of unknown length, or all of
+    one length and
+
+    - y has two axes: (rows, 1) or one-hot; or it is strings,
+    - there is a weight, a vector,
+    - x is a dict of two vectors or more, and y, if there is one, a vector, too.
+
+    Anything else of one length is as well a row with a one-hot label as a batch with class numbers.
 
     Raises:
         PrepkitError: where both readings are possible; it names the argument that settles it.
+
+    Example:
+        >>> vector, scalar = tf.TensorSpec([8]), tf.TensorSpec([])
+        >>> is_batched(({"a": vector, "b": vector}, vector)), is_batched((vector, scalar))
+        (True, False)
     """
-    x, y, _ = split_element(spec)
+    x, y, w = split_element(spec)
     parts = list(x.values()) if isinstance(x, Mapping) else [x]
-    shapes = [p.shape for p in (*parts, y) if p is not None]
+    shapes = [p.shape for p in (*parts, y, w) if p is not None]
     if any(s.rank == 0 for s in shapes):
         return False
     if all(s[0] is None for s in shapes):
@@ -135,9 +200,19 @@ def is_batched(spec: Any) -> bool:
     firsts = {s[0] for s in shapes}
     if len(firsts) > 1:
         return False
-    if (y is not None and y.shape.rank == 2) or (y is None and all(s.rank == 1 for s in shapes) and len(shapes) > 1):
+    if w is not None or (y is not None and (y.shape.rank == 2 or y.dtype == tf.string)):
+        return True
+    if len(parts) > 1 and all(s.rank == 1 for s in shapes):
         return True
     raise PrepkitError(
-        f"elements of shapes {[tuple(s) for s in shapes]} may be rows or batches of {firsts.pop()} rows: "
+        f"elements of shapes {', '.join(str(tuple(s)) for s in shapes)} may be rows or batches of {firsts.pop()} rows: "
         "say which with batched=True or batched=False."
     )
+
+
+def _refuse_scalars(spec: Any) -> None:
+    x, y, w = split_element(spec)
+    parts = {**(x if isinstance(x, Mapping) else {"x": x}), "y": y, "weight": w}
+    if scalars := [name for name, part in parts.items() if part is not None and part.shape.rank == 0]:
+        raise PrepkitError(f"batched=True, but {scalars[:5]} of the dataset are scalars: call dataset.batch(...) before.")
+

