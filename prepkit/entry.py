@@ -6,6 +6,7 @@ same operations on the distinct strings of a column.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,14 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import tensorflow as tf
 
-from prepkit.core import Blocks, did_you_mean
+from prepkit.core import Blocks
 from prepkit.errors import PrepkitError
-from prepkit.parse import category, parse
+from prepkit.parse import SPACES, category, parse
 from prepkit.scan import Coded
 from prepkit.source.base import RawChunk, RawColumn
 from prepkit.spec import CODES, NUMBERS, STRINGS, Column, Spec
 
 UNSEEN = -2
+WHOLE = 2.0**63  # beyond are no numbers of int64
 TRANSPOSED = 2**28  # bytes of a matrix up to which it is copied to be measured
 BETWEEN = "\x1f"  # column number and category, in the keys of the one lookup table
 
@@ -86,13 +88,22 @@ class Entry:
         return "" if self.raw.structure == "array" else f" named {', '.join(self.raw.names[:8])}"
 
     def check_names(self, names: Mapping[str, Any]) -> None:
-        """Refuse data that lack a column; others than the training columns are ignored."""
+        """Refuse data that lack a column; others than the training columns are ignored, in whatever order."""
         missing = [n for n in self.raw.names if n not in names]
+        if missing and self.raw.structure == "array":
+            raise PrepkitError(
+                f"the data have named columns, but the training data were one array of {len(self.raw.columns):,} without "
+                "names: give an array, as by frame.to_numpy()."
+            )
         if missing:
             others = [n for n in names if n not in self.raw]
+            close = [n for n in others if n.strip().lower() == missing[0].strip().lower()]
+            close = close or difflib.get_close_matches(missing[0], others, 1)
+            close = close or others * (len(others) == len(missing) == 1)
+            hint = f"did you mean {close[0]!r}? Rename it." if close else "give it too, empty if need be."
             raise PrepkitError(
-                f"{len(missing)} of the {len(self.raw.columns)} training columns are missing, the first of them "
-                f"{missing[0]!r}{did_you_mean(missing[0], others) if others else ': give it too.'}"
+                f"{len(missing):,} of the {len(self.raw.columns):,} training columns are missing, the first of them "
+                f"{missing[0]!r}: {hint}"
             )
 
     def pack(self, decoded: Decoded, matrix: np.ndarray | None = None) -> dict[str, np.ndarray]:
@@ -136,7 +147,7 @@ class Entry:
             self.check_names(features)
         out: Blocks = {}
         for block, columns in self.spec.blocks().items():
-            if block in features and self.raw.structure == "array":
+            if self.raw.structure == "array" and block in features:
                 x = features[block]
             elif block.startswith("tensor:"):
                 x = _shaped(features[columns[0].name], columns[0])
@@ -155,6 +166,8 @@ class Entry:
         first = self.spec.columns[0]
         if first.block.startswith("tensor:"):
             return {first.block: _shaped(x, first)}
+        if first.block not in NUMBERS:
+            return {first.name: x}
         x = x[:, None] if x.shape.rank == 1 else x
         if x.shape.rank != 2 or x.shape[1] not in (None, len(self.spec.columns)):
             raise PrepkitError(
@@ -164,7 +177,8 @@ class Entry:
 
     def _coded(self, words: tf.Tensor) -> tf.Tensor:
         prefixes = tf.constant([f"{i}{BETWEEN}" for i in range(len(self.vocabularies))])
-        order = [list(self.vocabularies).index(c.name) for c in self.spec.blocks()[CODES]]
+        places = {name: i for i, name in enumerate(self.vocabularies)}
+        order = [places[c.name] for c in self.spec.blocks()[CODES]]
         return self.table.lookup(tf.strings.join([tf.broadcast_to(tf.gather(prefixes, order), tf.shape(words)), words]))
 
 
@@ -180,7 +194,17 @@ def _shaped(x: tf.Tensor, column: Column) -> tf.Tensor:
         raise PrepkitError(
             f"{column.name!r} has shape {tuple(x.shape)}, but the training rows had {column.shape} each."
         )
+    _check_whole(column, x.dtype.as_numpy_dtype)
     return tf.ensure_shape(tf.cast(x, column.dtype), (None, *column.shape))
+
+
+def _check_whole(column: Column, given: Any) -> None:
+    """Refuse fractions where there were whole numbers, such as pixels of 0 to 1 where they went to 255."""
+    if np.dtype(column.dtype).kind in "biu" and np.dtype(given).kind not in "biu":
+        raise PrepkitError(
+            f"{column.name!r} is {np.dtype(given)}, but was {column.dtype} in training: give the same numbers, "
+            f"and as {column.dtype}."
+        )
 
 
 def enter_column(x: tf.Tensor, column: Column, block: str) -> tf.Tensor:
@@ -193,17 +217,31 @@ def enter_column(x: tf.Tensor, column: Column, block: str) -> tf.Tensor:
         if x.dtype == tf.string:
             return category(x, column.missing)
         _check_type(column, x.dtype.name)
-        if x.dtype.is_floating:
-            whole = tf.strings.as_string(tf.cast(tf.where(tf.math.is_finite(x), x, tf.zeros_like(x)), tf.int64))
-            return tf.where(tf.math.is_finite(x), whole, tf.fill(tf.shape(x), ""))
-        return tf.strings.as_string(x)
+        return _words_of_numbers(x)
     if x.dtype == tf.string:
         if column.kind == "datetime" and not column.parse:
             raise PrepkitError(
-                f"column {column.name!r} is strings, but was times in training: give seconds since 1970."
+                f"column {column.name!r} is strings, and there is no format by which to read them as times: make them "
+                "times, as by pandas.to_datetime, or seconds since 1970."
             )
         x = parse(x, column.parse or ("boolean" if column.kind == "boolean" else "number"), column.missing)
     return tf.cast(x, block)
+
+
+def _words_of_numbers(x: tf.Tensor) -> tf.Tensor:
+    """Numbers as the names of categories, as `_as_categories` writes them: "" for NaN and infinity."""
+    if not x.dtype.is_floating:
+        return tf.strings.as_string(tf.cast(x, tf.int64) if x.dtype == tf.bool else x)
+    x = tf.cast(x, tf.float32) if x.dtype in (tf.float16, tf.bfloat16) else x
+    whole = (tf.floor(x) == x) & (tf.abs(x) < WHOLE)
+    words = tf.strings.as_string(tf.cast(tf.where(whole, x, tf.zeros_like(x)), tf.int64))
+    words = tf.where(whole, words, tf.strings.as_string(x, precision=_digits(x.dtype.as_numpy_dtype), shortest=True))
+    return tf.where(tf.math.is_finite(x), words, tf.fill(tf.shape(x), ""))
+
+
+def _digits(dtype: Any) -> int:
+    """The digits that any number of so many has as it is written, be it float32 or float64."""
+    return int(np.finfo(dtype).precision) + (np.dtype(dtype) == np.float32)
 
 
 def _check_type(column: Column, dtype: str) -> None:
@@ -217,10 +255,7 @@ def _check_type(column: Column, dtype: str) -> None:
 def decode_column(raw: RawColumn, column: Column) -> Any:
     """`enter_column` for one of our own sources: float array, `Coded`, or the tensor as it is."""
     if column.kind == "tensor":
-        array = np.asarray(raw)
-        if array.shape[1:] != column.shape:
-            raise PrepkitError(f"{column.name!r} has rows of shape {array.shape[1:]}, but {column.shape} in training.")
-        return array
+        return _tensor(raw, column)
     if isinstance(raw, np.ndarray) and raw.ndim > 1:
         raise PrepkitError(f"column {column.name!r} has shape {raw.shape}: give one value a row.")
     if isinstance(raw, pa.ChunkedArray):
@@ -232,6 +267,8 @@ def decode_column(raw: RawColumn, column: Column) -> Any:
             raw = raw.dictionary_decode()
         if _is_string(value_type):
             return _decode_strings(raw, column)
+        if (pa.types.is_timestamp(raw.type) or pa.types.is_date(raw.type)) and column.kind in ("numeric", "boolean"):
+            raise PrepkitError(f"column {column.name!r} is times ({raw.type}), but was {column.kind} in training.")
         raw = _arrow_numbers(raw)
     if column.kind in ("categorical", "text"):
         _check_type(column, str(raw.dtype))
@@ -240,18 +277,44 @@ def decode_column(raw: RawColumn, column: Column) -> Any:
     return raw if raw.dtype == dtype else raw.astype(dtype)
 
 
+def _tensor(raw: RawColumn, column: Column) -> np.ndarray:
+    array = np.asarray(raw)
+    if len(column.shape) == 1 and column.shape[0] == 1 and array.ndim == 1:
+        array = array[:, None]
+    if array.shape[1:] != column.shape:
+        raise PrepkitError(f"{column.name!r} has rows of shape {array.shape[1:]}, but {column.shape} in training.")
+    _check_whole(column, array.dtype)
+    return array.astype(column.dtype, copy=False)
+
+
 def _is_string(kind: Any) -> bool:
-    types = pa.types
-    return bool(
-        types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind) or types.is_binary(kind)
-    )
+    strings = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return any(is_it(kind) for is_it in strings) or _is_binary(kind)
+
+
+def _is_binary(kind: Any) -> bool:
+    binaries = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
+    return any(is_it(kind) for is_it in binaries)
+
+
+def _as_text(raw: Any, name: str) -> Any:
+    """An array of strings or bytes as large strings."""
+    try:
+        return (
+            raw.cast(pa.large_binary()).cast(pa.large_string()) if _is_binary(raw.type) else raw.cast(pa.large_string())
+        )
+    except pa.ArrowInvalid as error:
+        raise PrepkitError(
+            f"column {name!r} holds bytes that are not UTF-8: decode them before, as by v.decode('latin-1') or "
+            "tf.strings.unicode_transcode(x, 'ISO-8859-1', 'UTF-8')."
+        ) from error
 
 
 def _arrow_numbers(raw: Any) -> np.ndarray:
     """Numbers, times (as seconds since 1970) and booleans; NaN for null."""
     kind = raw.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        micros = raw.cast(pa.timestamp("us", getattr(kind, "tz", None))).cast(pa.int64())
+        micros = raw.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False).cast(pa.int64())
         return micros.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False) / 1e6
     if pa.types.is_boolean(kind):
         raw = raw.cast(pa.uint8())
@@ -261,9 +324,17 @@ def _arrow_numbers(raw: Any) -> np.ndarray:
 
 
 def _as_categories(raw: np.ndarray) -> Coded:
+    """Numbers as the names of categories, as `_words_of_numbers` writes them."""
+    raw = raw.astype(np.float32) if raw.dtype == np.float16 else raw
     finite = np.isfinite(raw)
-    distinct, inverse = np.unique(np.where(finite, raw, 0).astype(np.int64), return_inverse=True)
-    return Coded(np.where(finite, inverse, -1).astype(np.int32), [str(v) for v in distinct])
+    distinct, inverse = np.unique(np.where(finite, raw, np.zeros((), raw.dtype)), return_inverse=True)
+    digits = _digits(raw.dtype) if raw.dtype.kind == "f" else 0
+    values_of: dict[str, int] = {}
+    place = []
+    for v in distinct.tolist():
+        whole = not digits or (v == np.floor(v) and abs(v) < WHOLE)
+        place.append(values_of.setdefault(str(int(v)) if whole else f"{v:.{digits}g}", len(values_of)))
+    return Coded(np.where(finite, np.array(place, np.int32)[inverse], -1).astype(np.int32), list(values_of))
 
 
 def _decode_strings(raw: Any, column: Column) -> Any:
@@ -272,8 +343,8 @@ def _decode_strings(raw: Any, column: Column) -> Any:
         if numbers is not None:
             return numbers
     encoded = raw if pa.types.is_dictionary(raw.type) else raw.dictionary_encode()
-    words = encoded.dictionary.cast(pa.string())
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    words = _as_text(encoded.dictionary, column.name).fill_null("")
+    codes = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
     texts = (
         tf.constant(words.to_numpy(zero_copy_only=False).astype(object), tf.string) if len(words) else tf.constant([""])
     )
@@ -288,8 +359,9 @@ def _decode_strings(raw: Any, column: Column) -> Any:
 
 def _plain_numbers(raw: Any, column: Column) -> np.ndarray | None:
     """The fast way where every cell is missing or a plain number; None where one is not."""
-    trimmed = pc.utf8_trim_whitespace(raw)
-    missing = pc.is_in(trimmed, pa.array(["", *column.missing]))
+    trimmed = pc.utf8_trim(_as_text(raw, column.name), characters=SPACES)
+    markers = ["", *(m.strip(SPACES) for m in column.missing)]
+    missing = pc.is_in(trimmed, pa.array(markers, pa.large_string()))
     try:
         numbers = pc.if_else(missing, None, trimmed).cast(pa.float64())
     except pa.ArrowInvalid:
@@ -299,10 +371,19 @@ def _plain_numbers(raw: Any, column: Column) -> np.ndarray | None:
 
 def raw_values(raw: RawColumn, column: Column) -> np.ndarray:
     """A raw column as a tensor of its type takes it: "" for a missing string, NaN for a missing number."""
+    if column.kind == "tensor":
+        return _tensor(raw, column)
     if column.dtype == "string":
-        array = pa.array(raw, from_pandas=True) if isinstance(raw, np.ndarray) else raw
-        return np.asarray(array.cast(pa.string()).fill_null("").to_numpy(zero_copy_only=False), object)
-    values = _arrow_numbers(raw) if isinstance(raw, pa.Array | pa.ChunkedArray) else raw
+        if isinstance(raw, np.ndarray):
+            if column.kind in ("categorical", "text"):
+                _check_type(column, str(raw.dtype))
+            raw = pa.array(raw, from_pandas=True)
+        return np.asarray(raw.cast(pa.string()).fill_null("").to_numpy(zero_copy_only=False), object)
+    if isinstance(raw, np.ndarray):
+        values = raw
+    else:
+        number = replace(column, kind="numeric") if column.kind in ("categorical", "text") else column
+        values = decode_column(raw, number)
     dtype = "float64" if column.dtype == "datetime" else column.dtype
     if np.dtype(dtype).kind != "f" and values.dtype.kind == "f" and not np.isfinite(values).all():
         raise PrepkitError(

@@ -22,7 +22,7 @@ from prepkit.source.infer import infer_column, infer_label_form
 from prepkit.spec import CODES, NUMBERS, STRINGS, Column, Kind, Label, Spec
 
 ALL: frozenset[Statistic] = frozenset({"moments", "extremes", "quantiles", "vocabulary"})
-SAMPLE = 50_000  # rows that inference looks at
+SAMPLE = 20_000  # rows that inference looks at
 HELD = 2**24  # values that all quantile sketches of a streamed source hold together: 64 to 128 MB
 LISTED = 1000  # row numbers that the ledger keeps of one reason
 Request = dict[str, set[Statistic]]

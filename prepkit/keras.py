@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import keyword
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 
-from prepkit.entry import Entry, raw_values
+from prepkit.core import as_written
+from prepkit.entry import Entry, decode_column
 from prepkit.errors import PrepkitError
 from prepkit.flow import Flow
-from prepkit.source import as_source
+from prepkit.scan import Coded
+from prepkit.source import RawChunk, as_source
+from prepkit.source.dataset import check_spec, split_element
 from prepkit.spec import Column, Spec
-from prepkit.storage import flow_from_text, flow_to_text
+from prepkit.storage import flow_from_text, flow_to_text, functions_of
 
 PACKAGE = "prepkit"
 
@@ -29,41 +36,54 @@ class Served(keras.Model):  # type: ignore[misc]
     as they come, or the one array; `predict` also takes whatever prepkit reads, such as a data
     frame. It gives the probability of each class, or of class 1 where `model` has one unit.
 
+    `keras.models.load_model` reads it back where `prepkit.keras` has been imported; functions of
+    `Map` stages are handed over by `custom_objects={name: function}`.
+
     Args:
         flow: as text, from `prepkit.storage`.
         model: takes the features that the flow gives.
         functions: what `Map` stages need, by name.
+        logits: whether `model` gives logits; None to tell from the loss that it was compiled with.
     """
 
-    def __init__(self, flow: str, model: keras.Model, functions: Any = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(
+        self, flow: str, model: keras.Model, functions: Any = None, logits: bool | None = None, **kwargs: Any
+    ) -> None:
+        # Without autocast: Keras would make float32 of float64 columns, such as seconds since 1970.
+        super().__init__(**{**kwargs, "autocast": False})
         self.text = flow
         self.flow = flow_from_text(flow, functions or {})
         self.model = model
-        self.logits = bool(getattr(getattr(model, "loss", None), "from_logits", False))
+        told = bool(getattr(getattr(model, "loss", None), "from_logits", False))
+        self.logits = told if logits is None else logits
         if self.flow.entry.vocabularies:
             self.table = self.flow.entry.table  # tracked, so that a SavedModel holds it
 
     @classmethod
     def of(cls, flow: Flow, model: keras.Model) -> Served:
         """A served model, checked to fit."""
-        functions = {s.name: s.function for s in flow.stages if hasattr(s, "function")}
-        served = cls(flow_to_text(flow), model, functions)
+        if not isinstance(model, keras.Model):
+            raise PrepkitError(f"attach takes a Keras model, not a {type(model).__name__}.")
+        served = cls(flow_to_text(flow), model, functions_of(flow.stages))
         signature = raw_signature(flow.entry.raw)
         row = {n: tf.zeros([1, *t.shape[1:]], t.dtype) for n, t in signature.items()}  # a zero string is ""
         raw = row["x"] if flow.entry.raw.structure == "array" else row
+        features = flow.features(raw)
         try:
-            served(raw)
-        except (ValueError, tf.errors.InvalidArgumentError) as error:
-            features = flow.features(raw)
-            got = (
-                {n: tuple(t.shape) for n, t in features.items()}
-                if isinstance(features, dict)
-                else tuple(features.shape)
-            )
+            out = served.probabilities(features)
+        except Exception as error:  # whatever a model raises that was made for other features
+            got = _shapes(features)
             raise PrepkitError(
                 f"the model does not take one row of this pipeline's features, {got}: {error}"
             ) from error
+        label = flow.entry.raw.label
+        classes = len(label.classes) if label else 0
+        if _shapes(out) not in ((1, classes), (1, 1) if classes == 2 else None):
+            raise PrepkitError(
+                f"the model gives {_shapes(out)} for one row, but there are {classes} classes: end it with "
+                f"Dense({classes}, activation='softmax')" + (" or Dense(1, activation='sigmoid')." * (classes == 2))
+            )
+        served(raw)
         return served
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
@@ -78,15 +98,15 @@ class Served(keras.Model):  # type: ignore[misc]
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", **kwargs: Any) -> Any:
         """As Keras has it; `x` may be anything that prepkit reads. Labels in it are ignored."""
-        if not isinstance(x, tf.data.Dataset):
+        if isinstance(x, tf.data.Dataset):
+            x = _batches(x, self.flow.entry.raw, batch_size or 256)
+        else:
             x = raw_dataset(x, self.flow.entry.raw, batch_size or 256)
-        elif isinstance(x.element_spec, tuple):
-            x = x.map(lambda features, *_: features)
         with warnings.catch_warnings():  # Keras takes the end of a dataset of unknown length for a mishap
             warnings.filterwarnings("ignore", "Your input ran out of data")
             return super().predict(x, verbose=verbose, **kwargs)
 
-    def export(self, filepath: str | Path, **kwargs: Any) -> None:  # type: ignore[override]
+    def export(self, filepath: str | Path, **kwargs: Any) -> None:
         """Write a SavedModel that runs without prepkit and Keras.
 
         `serve` takes the dict of raw columns (or the one array), and so does the signature
@@ -96,7 +116,6 @@ class Served(keras.Model):  # type: ignore[misc]
         names = serving_names(signature)
         array = self.flow.entry.raw.structure == "array"
 
-        @tf.function(input_signature=[signature["x"] if array else signature])
         def serve(inputs: Any) -> Any:
             return self(inputs, training=False)
 
@@ -108,7 +127,7 @@ class Served(keras.Model):  # type: ignore[misc]
         module = tf.Module()
         module.weights = [v.value for v in self.variables]
         module.table = getattr(self, "table", None)
-        module.serve = serve
+        module.serve = tf.function(serve, input_signature=[signature["x"] if array else signature])
         tf.saved_model.save(
             module,
             str(filepath),
@@ -116,21 +135,25 @@ class Served(keras.Model):  # type: ignore[misc]
         )
 
     def get_config(self) -> dict[str, Any]:
-        return {
-            "flow": self.text,
-            "model": keras.saving.serialize_keras_object(self.model),
-            "logits": self.logits,
-        }
+        model = keras.saving.serialize_keras_object(self.model)
+        model.pop("compile_config", None)  # a loss of one's own is not needed to serve
+        return {"name": self.name, "flow": self.text, "model": model, "logits": self.logits}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Served:
+        stages = json.loads(config["flow"])["flow"]["stages"]
+        names = [stage["name"] for stage in stages if stage["stage"] == "Map"]
+        found = {name: keras.saving.get_registered_object(name, custom_objects) for name in names}
+        functions = {name: function for name, function in found.items() if function is not None}
         model = keras.saving.deserialize_keras_object(config["model"])
-        served = cls(config["flow"], model, custom_objects)
-        served.logits = config["logits"]
-        return served
+        return cls(config["flow"], model, functions, config["logits"], name=config["name"])
 
     def build_from_config(self, config: Any) -> None:
         """Nothing to build: the parts are built by themselves."""
+
+
+def _shapes(out: Any) -> Any:
+    return {n: tuple(t.shape) for n, t in out.items()} if isinstance(out, Mapping) else tuple(getattr(out, "shape", ()))
 
 
 def raw_signature(raw: Spec) -> dict[str, Any]:
@@ -150,33 +173,107 @@ def _tensor_spec(column: Column) -> Any:
 
 
 def serving_names(names: Mapping[str, Any]) -> dict[str, str]:
-    """Each name as TensorFlow's signatures accept it, still unique."""
-    out: dict[str, str] = {}
+    """Each name as TensorFlow's signatures accept it, still unique; as it is, where they do."""
+
+    def safe(name: str) -> str:
+        out = re.sub(r"\W", "_", name, flags=re.ASCII)
+        return out if re.match(r"[A-Za-z]", out) and not keyword.iskeyword(out) else f"x{out}"
+
+    out = {name: name for name in names if safe(name) == name}
     for name in names:
-        safe = re.sub(r"\W", "_", name, flags=re.ASCII)
-        safe = safe if re.match(r"[A-Za-z]", safe) else f"x{safe}"
         taken = set(out.values())
-        out[name] = next(n for i in range(len(names) + 1) if (n := safe if not i else f"{safe}_{i}") not in taken)
-    return out
+        free = (n for i in range(len(names) + 1) if (n := safe(name) + (f"_{i}" if i else "")) not in taken)
+        out.setdefault(name, next(free))
+    return {name: out[name] for name in names}
 
 
-def raw_dataset(data: Any, raw: Spec, batch_size: int) -> Any:
-    """Batches of raw tensors of whatever prepkit reads, as a served model takes them."""
+# -- data on their way into a served model ------------------------------------------------------
+
+
+def _batches(dataset: Any, raw: Spec, batch_size: int) -> Any:
+    """The features of a user's dataset, in batches."""
+    check_spec(dataset.element_spec)
+    x, *beside = split_element(dataset.element_spec)
+    if any(part is not None for part in beside):
+        dataset = dataset.map(as_written(lambda features, *_: features))
+    signature = raw_signature(raw)
+    given = x if isinstance(x, Mapping) else {"x": x}
+    known = [n for n in signature if n in given]
+    if known and all(given[n].shape.rank == signature[n].shape.rank - 1 for n in known):
+        return dataset.batch(batch_size)
+    return dataset
+
+
+def raw_dataset(data: Any, raw: Spec, batch_size: int, *, exact: bool = False) -> Any:
+    """Batches of raw tensors of whatever prepkit reads, as a served model takes them.
+
+    Strings and numbers as the data have them, for the flow reads both, as `transform` does; or,
+    if `exact`, as `raw_signature` says.
+
+    Raises:
+        PrepkitError: if a training column is not there or is of a type that says something else; if
+            `exact`, wherever the data do not fit the signature.
+    """
     source = as_source(data, raw.label.name if raw.label else None, required=False)
+    entry = Entry(raw, {})
     signature = raw_signature(raw)
     array = raw.structure == "array"
-    entry = Entry(raw, {})
+    first = next(source.chunks(), None)
+    if not exact and first is not None:
+        given = {n: tf.string if a.dtype.kind == "O" else a.dtype for n, a in _raw_tensors(first, entry).items()}
+        signature = {n: tf.TensorSpec(t.shape, given[n]) for n, t in signature.items()}
 
-    def read() -> Any:
+    def read() -> Iterator[Any]:
         for chunk in source.chunks():
-            if array:
-                yield chunk.matrix if chunk.matrix is not None else chunk.columns["x"]
-            else:
-                entry.check_names(chunk.columns)
-                yield {c.name: raw_values(chunk.columns[c.name], c) for c in raw.columns}
+            tensors = _raw_tensors(chunk, entry)
+            if exact:
+                tensors = {n: _as_signed(a, n, signature[n].dtype) for n, a in tensors.items()}
+            yield tensors["x"] if array else tensors
 
     dataset = tf.data.Dataset.from_generator(read, output_signature=signature["x"] if array else signature)
     dataset = dataset.rebatch(batch_size)
     if source.n_rows is None:
         return dataset
     return dataset.apply(tf.data.experimental.assert_cardinality(-(-source.n_rows // batch_size)))
+
+
+def _raw_tensors(chunk: RawChunk, entry: Entry) -> dict[str, np.ndarray]:
+    """The columns of a chunk as tensors take them: object arrays of strings, float64, or of their own type."""
+    raw = entry.raw
+    if chunk.matrix is not None:
+        entry.decode(chunk)  # refuses another number of columns
+        return {"x": chunk.matrix.astype(np.float64)}
+    entry.check_names(chunk.columns)
+    return {c.name: _raw_tensor(chunk.columns[c.name], c) for c in raw.columns}
+
+
+def _raw_tensor(values: Any, column: Column) -> np.ndarray:
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+            return np.asarray(values.cast(pa.string()).fill_null("").to_numpy(zero_copy_only=False), object)
+    decoded = decode_column(values, column)
+    if isinstance(decoded, Coded):
+        return np.array([*decoded.values, ""], object).take(decoded.codes)
+    if not column.shape:
+        return np.asarray(decoded, np.float64)  # as exact as any block is
+    return _as_signed(decoded, column.name, tf.as_dtype(column.dtype))
+
+
+def _as_signed(values: np.ndarray, name: str, dtype: Any) -> np.ndarray:
+    """`values` in the type of the training data, or an error where they are none of it."""
+    if (values.dtype == object) != (dtype == tf.string):
+        given, told = ("strings", "numbers") if values.dtype == object else ("numbers", "strings")
+        raise PrepkitError(f"column {name!r} is {given}, but was {told} ({dtype.name}) in training.")
+    if dtype == tf.string or dtype.is_floating:
+        return values.astype(dtype.as_numpy_dtype, copy=False)
+    with np.errstate(invalid="ignore"):
+        out: np.ndarray = values.astype(dtype.as_numpy_dtype)
+    if not np.array_equal(out, values):
+        odd = values[out != values].ravel()[0]
+        what = "a missing cell" if np.isnan(odd) else f"{odd:g}"
+        raise PrepkitError(
+            f"column {name!r} holds {what}, but was {dtype.name} in training, which has no such value: "
+            "train on floats, or fill it."
+        )
+    return out

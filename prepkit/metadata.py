@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+import keras
 import numpy as np
+import pyarrow as pa
+import tensorflow as tf
 
 from prepkit.core import Stage
 from prepkit.fit import Fit
 from prepkit.flow import Flow
 from prepkit.rows.rebalance import Rebalance, balanced_weights
 from prepkit.spec import Label, Spec
-from prepkit.storage import learned_to_json
+from prepkit.storage import learned_to_json, stage_settings
 
 UNLABELLED = "label missing"
 
@@ -162,7 +165,7 @@ def describe(stages: Sequence[Stage[Any]], labels: str, flow: Flow, found: Fit) 
             features_of[source] += column.feature_names()
     refused = {UNLABELLED: found.rows.unlabelled} if found.rows.unlabelled else {}
     numbers = {UNLABELLED: tuple(found.rows.unlabelled_rows)} if refused else {}
-    recipe_text = json.dumps([flow.output, labels, *map(repr, stages)])
+    recipe_text = json.dumps([flow.output, labels, *map(_settings, stages)], default=str)
     learned, arrays = (
         zip(*[_learned(i, s) for i, s in enumerate(found.learned)], strict=True) if found.learned else ((), ())
     )
@@ -187,7 +190,7 @@ def describe(stages: Sequence[Stage[Any]], labels: str, flow: Flow, found: Fit) 
         ledger=Ledger(found.rows.read, total, refused, {}, numbers),
         seed=None,
         scans=found.scans,
-        versions={name: version(name) for name in ("prepkit", "tensorflow", "keras", "numpy", "pyarrow")},
+        versions={"prepkit": version("prepkit"), **{m.__name__: m.__version__ for m in (tf, keras, np, pa)}},
         data_fingerprint=hashlib.sha256(measured.encode()).hexdigest(),
         recipe_fingerprint=hashlib.sha256(recipe_text.encode()).hexdigest(),
     )
@@ -198,6 +201,13 @@ def class_weights(stages: Sequence[Stage[Any]], counts: Sequence[int]) -> dict[i
     if any(isinstance(s, Rebalance) for s in stages):
         return balanced_weights(counts)
     return dict.fromkeys(range(len(counts)), 1.0)
+
+
+def _settings(stage: Stage[Any]) -> list[Any]:
+    """What a stage is, its reason aside; a function by its name, for its address is another in each process."""
+    settings = {n: v for n, v in stage_settings(stage).items() if n != "reason"}
+    named = {n: getattr(v, "__name__", type(v).__name__) if callable(v) else v for n, v in settings.items()}
+    return [type(stage).__name__, named]
 
 
 def _learned(i: int, state: Any) -> tuple[Any, Any]:

@@ -13,16 +13,16 @@ import tensorflow as tf
 
 from prepkit.flow import Flow
 from prepkit.keras import Served, raw_dataset
-from prepkit.storage import flow_from_text, flow_to_text
+from prepkit.storage import flow_from_text, flow_to_text, functions_of
 
 
 def differences(transformed: Iterable[Any], data: Any, flow: Flow, model: Any) -> dict[str, float]:
     """The largest absolute difference of each way to compute the features from `transformed`.
 
     With a model: of each way to compute its probabilities from calling it on `transformed`.
-    NaN equals NaN; strings and ids that differ count as 1.
+    NaN equals NaN, and differs by infinity from a number; strings and ids that differ count as 1.
     """
-    functions = {s.name: s.function for s in flow.stages if hasattr(s, "function")}
+    functions = functions_of(flow.stages)
     batches = list(transformed)
     reference = _stacked(batches)
     raw = raw_dataset(data, flow.entry.raw, 256)
@@ -49,7 +49,8 @@ def differences(transformed: Iterable[Any], data: Any, flow: Flow, model: Any) -
         out["served, reloaded"] = _largest(probabilities, loaded.predict(data, verbose=0))
         served.export(Path(folder) / "exported")
         exported = tf.saved_model.load(str(Path(folder) / "exported"))
-        out["served, exported"] = _largest(probabilities, np.concatenate([exported.serve(x) for x in raw]))
+        signed = raw_dataset(data, flow.entry.raw, 256, exact=True)
+        out["served, exported"] = _largest(probabilities, np.concatenate([exported.serve(x) for x in signed]))
     return out
 
 
@@ -63,10 +64,13 @@ def _stacked(batches: list[Any]) -> list[np.ndarray]:
 def _largest(mine: Any, theirs: Any) -> float:
     largest = 0.0
     for a, b in zip(mine, theirs, strict=True) if isinstance(mine, list) else [(mine, theirs)]:
+        if a.shape != b.shape:  # by broadcasting, what belongs to other rows would be compared
+            return float("inf")
         if a.dtype.kind == "f":
-            same = np.isnan(a) & np.isnan(b)
-            difference = np.abs(np.where(same, 0, a) - np.where(same, 0, b))
-            largest = max(largest, float(difference.max(initial=0.0)))
+            same = (a == b) | (np.isnan(a) & np.isnan(b))
+            with np.errstate(invalid="ignore"):
+                difference = np.abs(np.where(same, 0, a) - np.where(same, 0, b))
+            largest = max(largest, float(np.nan_to_num(difference, nan=np.inf).max(initial=0.0)))
         else:
             largest = max(largest, float(np.any(a != b)))
     return largest

@@ -8,10 +8,11 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
-import tempfile
+import uuid
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ from prepkit.spec import Spec
 
 FORMAT = 1
 PIPELINE, ARRAYS, METADATA, DATA = "pipeline.json", "arrays.npz", "metadata.json", "data"
+OURS = {PIPELINE, ARRAYS, METADATA, DATA, "recipe.json", "summary.txt", "valid", "test"}  # the last four: command line
+SHARD_BYTES = 2**26  # of training rows in one file, about
 
 # Every stage, and what it learns.
 STAGES: Mapping[str, tuple[type[Stage[Any]], type[Any]]] = {
@@ -60,33 +63,51 @@ Functions = Mapping[str, Callable[..., Any]]
 def stage_settings(stage: Stage[Any]) -> dict[str, Any]:
     """The settings that differ from the defaults, by name."""
     values = {f.name: (getattr(stage, f.name), f.default) for f in dataclasses.fields(stage)}
-    return {name: value for name, (value, default) in values.items() if callable(value) or value != default}
+    return {name: value for name, (value, default) in values.items() if value != default}
 
 
 def stage_to_json(stage: Stage[Any]) -> dict[str, Any]:
-    """A stage by its name and settings, without functions that a `Map` maps by.
+    """A stage by its name and all settings, so that they outlive a change of the defaults; without `Map`'s function.
 
     Raises:
         PrepkitError: if it chooses its columns by a function.
     """
     out: dict[str, Any] = {"stage": type(stage).__name__}
-    for name, value in stage_settings(stage).items():
-        if isinstance(stage, Map) and name == "function":
+    for f in dataclasses.fields(stage):
+        value = getattr(stage, f.name)
+        if (isinstance(stage, Map) and f.name == "function") or (f.name in ("columns", "reason") and not value):
             continue
         if callable(value):
             raise PrepkitError(
-                f"{type(stage).__name__}: {name} is a function, and functions are not saved: choose by names, globs "
+                f"{type(stage).__name__}: {f.name} is a function, and functions are not saved: choose by names, globs "
                 "or kinds instead."
             )
-        out[name] = list(value) if isinstance(value, tuple) else value
+        if isinstance(value, tuple | list):
+            value = [v.item() if isinstance(v, np.generic) else v for v in value]
+        out[f.name] = value.item() if isinstance(value, np.generic) else value
     return out
+
+
+def functions_of(stages: Iterable[Stage[Any]]) -> dict[str, Callable[..., Any]]:
+    """The functions of `Map` stages by the names under which they are handed back.
+
+    Raises:
+        PrepkitError: if two of them have the same name.
+    """
+    functions: dict[str, Callable[..., Any]] = {}
+    for stage in stages:
+        if isinstance(stage, Map) and functions.setdefault(stage.name, stage.function) is not stage.function:
+            raise PrepkitError(
+                f"two Map stages are named {stage.name!r}, and functions are handed back by name: give each a name=."
+            )
+    return functions
 
 
 def stage_from_json(data: Mapping[str, Any], functions: Functions) -> Stage[Any]:
     """The other way round; `functions` hands back what `Map` stages need, by name."""
     settings = dict(data)
     name = settings.pop("stage", None)
-    if name not in STAGES:
+    if not isinstance(name, str) or name not in STAGES:
         raise PrepkitError(f"recipe names the stage {name!r}: there are {', '.join(STAGES)}.")
     if name == "Map":
         if settings.get("name") not in functions:
@@ -95,11 +116,12 @@ def stage_from_json(data: Mapping[str, Any], functions: Functions) -> Stage[Any]
                 f"hand it over with functions={{{settings.get('name')!r}: function}}."
             )
         settings["function"] = functions[settings["name"]]
-    kind = STAGES[name][0]
+    kind: type[Any] = STAGES[name][0]
     known = {f.name for f in dataclasses.fields(kind)}
     if unknown := sorted(set(settings) - known):
         raise PrepkitError(f"{name} has no setting {', '.join(unknown)}: it has {', '.join(sorted(known))}.")
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()})
+    stage: Stage[Any] = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()})
+    return stage
 
 
 # -- what was learned --------------------------------------------------------------------------
@@ -133,6 +155,7 @@ def learned_from_json(kind: type[Any], data: Mapping[str, Any], arrays: Mapping[
 
 def flow_to_json(flow: Flow) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """A flow as JSON and the arrays that it points to."""
+    functions_of(flow.stages)  # an error now, rather than the wrong function when it is read
     arrays: dict[str, np.ndarray] = {}
     data = {
         "spec": flow.entry.raw.to_json(),
@@ -172,8 +195,12 @@ def flow_from_text(text: str, functions: Functions) -> Flow:
 
 
 def npz_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """As `np.savez`, but any name will do, objects are refused, and equal arrays give equal bytes."""
     out = io.BytesIO()
-    np.savez(out, **dict(arrays))  # type: ignore[arg-type]
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
     return out.getvalue()
 
 
@@ -219,35 +246,104 @@ def write(path: str | Path, flow: Flow, labels: str, metadata: str, shards: Iter
     """A directory of `pipeline.json`, `arrays.npz`, `metadata.json` and data shards, whole or not at all.
 
     Raises:
-        PrepkitError: if `path` exists and is not such a directory.
+        PrepkitError: if `path` exists and holds anything else, or cannot be written.
     """
     path = Path(path)
-    if path.exists() and not (path / PIPELINE).exists() and (not path.is_dir() or any(path.iterdir())):
-        raise PrepkitError(f"{path} exists and holds something else: give a new name, or remove it first.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    target = path.resolve()  # of a link, what it points to
+    check_target(target)
+    temporary = target.parent / f".{target.name}.{uuid.uuid4().hex}"
+    try:
+        temporary.mkdir(parents=True)
+    except OSError as error:
+        raise PrepkitError(f"{path} cannot be written ({error}): give another place.") from error
     try:
         document, arrays = flow_to_json(flow)
         checksums = {ARRAYS: _written(temporary / ARRAYS, npz_bytes(arrays))}
         checksums[METADATA] = _written(temporary / METADATA, metadata.encode())
-        for i, shard in enumerate(shards or ()):
+        for i, shard in enumerate(_of_one_size(shards or ())):
             name = f"{DATA}/{i:05d}.npz"
             (temporary / DATA).mkdir(exist_ok=True)
             checksums[name] = _written(temporary / name, npz_bytes(_without_objects(shard)))
         content = {"flow": document, "labels": labels, "prepared": shards is not None, "sha256": checksums}
-        text = json.dumps({"format": FORMAT, **content}, indent=1)
-        _written(temporary / PIPELINE, text.encode())
-        temporary.chmod(0o755)
-        if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
-            os.rename(path, old / "was")
-            os.rename(temporary, path)
-            shutil.rmtree(old)
-        else:
-            os.rename(temporary, path)
+        signed = {"format": FORMAT, "checksum": _checksum(FORMAT, content), **content}
+        _written(temporary / PIPELINE, json.dumps(signed, indent=1).encode())
+        _replace(target, temporary)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return path
+
+
+def check_target(path: Path) -> None:
+    """Refuse to replace what `write` and the command line have not written.
+
+    Raises:
+        PrepkitError: if `path` is a file, or a directory with anything else in it.
+    """
+    if not path.exists():
+        return
+    names = {p.name for p in path.iterdir()} if path.is_dir() else {path.name}
+    foreign = sorted(names - OURS) if path.is_dir() else [path.name]
+    foreign += [f"{DATA}/{p.name}" for p in (path / DATA).glob("*") if not re.fullmatch(r"\d{5,}\.npz", p.name)]
+    if names and not foreign and not _is_ours(path / PIPELINE):
+        foreign = sorted(names)
+    if foreign:
+        raise PrepkitError(
+            f"{path} exists and holds something else ({', '.join(foreign[:5])}): give a new name, or remove it first."
+        )
+
+
+def _is_ours(pipeline: Path) -> bool:
+    """Whether the file is ours, be it damaged."""
+    try:
+        document = json.loads(pipeline.read_bytes())
+    except (ValueError, OSError):
+        return pipeline.is_file()
+    return isinstance(document, dict) and {"format", "flow"} <= document.keys()
+
+
+def _replace(target: Path, temporary: Path) -> None:
+    """Put `temporary` in the place of `target`."""
+    if not target.exists():
+        os.rename(temporary, target)
+        return
+    old = target.parent / f".{target.name}.old.{uuid.uuid4().hex}"
+    os.rename(target, old)
+    try:
+        os.rename(temporary, target)
+    except OSError:
+        os.rename(old, target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _of_one_size(shards: Iterable[Mapping[str, np.ndarray]]) -> Iterator[Mapping[str, np.ndarray]]:
+    """The same rows in shards of about `SHARD_BYTES`: not a file for each small batch, none beyond memory."""
+    held: list[Mapping[str, np.ndarray]] = []
+    size = 0
+    for shard in shards:
+        rows = len(next(iter(shard.values())))
+        if not rows:
+            continue
+        a_row = sum(32 * a[0].size if a.dtype == object else a[0].nbytes for a in shard.values())
+        step = max(1, SHARD_BYTES // a_row)
+        for start in range(0, rows, step):
+            piece = {name: a[start : start + step] for name, a in shard.items()}
+            held.append(piece)
+            size += a_row * len(next(iter(piece.values())))
+            if size >= SHARD_BYTES:
+                yield _joined(held)
+                held, size = [], 0
+    if held:
+        yield _joined(held)
+
+
+def _joined(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _checksum(version: int, content: Mapping[str, Any]) -> str:
+    """Of the document that lists the checksums of all other files."""
+    return hashlib.sha256(json.dumps([version, content], sort_keys=True).encode()).hexdigest()
 
 
 def _written(path: Path, data: bytes) -> str:
@@ -267,6 +363,9 @@ def read(path: str | Path) -> Saved:
     try:
         document = json.loads((path / PIPELINE).read_text("utf-8"))
         _check_format(document, str(path / PIPELINE))
+        told = document.pop("checksum")
+        if _checksum(document.pop("format"), document) != told:
+            raise PrepkitError(f"{path / PIPELINE} is damaged: its checksum is not that of what was saved; save again.")
         sums = document["sha256"]
         shards = [Shard(path / name, sums[name]) for name in sums if name.startswith(f"{DATA}/")]
         arrays = read_npz(_checked(path / ARRAYS, sums[ARRAYS]), str(path / ARRAYS))
@@ -281,11 +380,11 @@ def read(path: str | Path) -> Saved:
 
 def _check_format(document: Any, where: str) -> None:
     version = document.get("format") if isinstance(document, dict) else None
-    if not isinstance(version, int):
+    if type(version) is not int or version < 1:
         raise PrepkitError(f"{where} is damaged: it has no format version; save it again.")
     if version > FORMAT:
         raise PrepkitError(
-            f"{where} has format {version}, and this prepkit reads up to {FORMAT}: upgrade prepkit, as it was saved by a newer one."
+            f"{where} was saved by a newer prepkit, in format {version}, and this one reads up to {FORMAT}: upgrade it."
         )
 
 
@@ -299,6 +398,9 @@ def _checked(path: Path, sha256: str) -> bytes:
     return data
 
 
+BYTES, ENDS = "bytes of ", "ends of "  # with which no block begins
+
+
 def _without_objects(shard: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Strings as one run of bytes and where each ends."""
     out: dict[str, np.ndarray] = {}
@@ -307,15 +409,15 @@ def _without_objects(shard: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             out[name] = array
             continue
         parts = [v if isinstance(v, bytes) else v.encode() for v in array.ravel()]
-        out[f"{name}/bytes"] = np.frombuffer(b"".join(parts), np.uint8)
-        out[f"{name}/ends"] = np.cumsum([len(p) for p in parts], dtype=np.int64).reshape(array.shape)
+        out[BYTES + name] = np.frombuffer(b"".join(parts), np.uint8)
+        out[ENDS + name] = np.cumsum([len(p) for p in parts], dtype=np.int64).reshape(array.shape)
     return out
 
 
 def _with_objects(shard: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    out = {name: array for name, array in shard.items() if not name.endswith(("/bytes", "/ends"))}
-    for name in (n.removesuffix("/ends") for n in shard if n.endswith("/ends")):
-        text, ends = shard[f"{name}/bytes"].tobytes(), shard[f"{name}/ends"]
+    out = {name: array for name, array in shard.items() if not name.startswith((BYTES, ENDS))}
+    for name in (n.removeprefix(ENDS) for n in shard if n.startswith(ENDS)):
+        text, ends = shard[BYTES + name].tobytes(), shard[ENDS + name]
         flat = np.empty(ends.size, object)
         start = 0
         for i, end in enumerate(ends.ravel().tolist()):

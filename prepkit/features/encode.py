@@ -321,7 +321,10 @@ def recoded(codes: tf.Tensor, places: Sequence[np.ndarray]) -> tf.Tensor:
 def multi_hot(places: tf.Tensor, width: int) -> tf.Tensor:
     """float32 (rows, width) with 1.0 at each of a row's `places`; those outside of the width have none."""
     inside = tf.where(places < 0, tf.constant(width, places.dtype), places)
-    out = tf.math.bincount(inside, minlength=width, maxlength=width, axis=-1, binary_output=True, dtype=tf.float32)
+    # tf.math.bincount would look for the largest place first, each time.
+    nothing = tf.constant([], tf.float32)
+    size = tf.constant(width, inside.dtype)
+    out = tf.raw_ops.DenseBincount(input=inside, size=size, weights=nothing, binary_output=True)
     return tf.ensure_shape(out, (None, width))
 
 

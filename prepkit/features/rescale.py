@@ -192,16 +192,17 @@ def shifted(x: tf.Tensor, shift: np.ndarray, scale: np.ndarray) -> tf.Tensor:
 
     The float32 nearest to the shift and the rest of it are taken away one after the other: the
     first difference is exact where x is near to the shift (Sterbenz), which is where it matters.
+    The product stands between them, or else TensorFlow adds the two constants up before it runs.
     Columns whose numbers float32 cannot hold are calculated in float64.
     """
     if x.dtype == tf.float32 and (np.abs(shift).max() > LARGE or scale.max() > LARGE):
         return tf.cast(shifted(tf.cast(x, tf.float64), shift, scale), tf.float32)
     high = shift.astype(x.dtype.as_numpy_dtype)
-    y = x - high
-    rest = (shift - high.astype(np.float64)).astype(high.dtype)
+    y = (x - high) * scale.astype(high.dtype)
+    rest = shift - high.astype(np.float64)
     if np.any(rest != 0):
-        y -= rest
-    return y * scale.astype(high.dtype)
+        y -= (rest * scale).astype(high.dtype)
+    return y
 
 
 def soft_clipped(z: tf.Tensor) -> tf.Tensor:

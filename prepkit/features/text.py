@@ -41,7 +41,7 @@ class Text(ColumnStage[Nothing]):
         dirty categories, Cerda and Varoquaux 2020 (doi:10.1109/TKDE.2020.2992529).
     """
 
-    bins: int = 256
+    bins: int = 1024
     ngrams: tuple[int, int] = (2, 4)
 
     takes: ClassVar[tuple[Kind, ...]] = ("text", "categorical")

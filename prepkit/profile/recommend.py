@@ -24,7 +24,10 @@ from prepkit.scan import Coded
 from prepkit.source import as_source
 from prepkit.spec import Column, Kind, Spec
 
-MANY = 40  # categories from which a column's spellings tell more than its categories
+MANY = 40  # categories; with more of them
+SPARSE = 10  # and fewer rows for each than this, their spellings tell more than they do
+FAR = 10  # interquartile ranges: of a normal distribution, 13 standard deviations
+WIDE = 500  # one-hot columns for one column, at most
 RARE = 0.2  # share of the rows, times the number of classes, below which a class is rare
 
 
@@ -83,15 +86,27 @@ def _numbers(spec: Spec, columns: Sequence[Column], decoded: Mapping[str, Any]) 
         stages.append(Datetime(reason="points in time as a trend and as cycles"))
     numeric = [c for c in columns if c.kind in ("numeric", "tensor")]
     pixels = bool(numeric) and all(_is_pixels(decoded[c.name]) for c in numeric)
-    if not pixels:
-        missing = [c.name for c in columns if _has_missing(decoded[c.name])]
-        why = f"missing cells in {', '.join(missing[:5])}" if missing else "for missing cells in later data"
-        stages.append(Impute(indicator=any(c.kind in ("numeric", "boolean") for c in columns), reason=why))
     if pixels:
-        stages.append(Rescale("unit", reason="pixels from 0 to 255"))
-    elif numeric or any(c.kind == "datetime" for c in columns):
-        stages.append(Rescale("squash", reason="one scale for all columns, outliers within 3 units"))
+        return [*stages, Rescale("unit", reason="pixels from 0 to 255")]
+    missing = [c.name for c in columns if _has_missing(decoded[c.name])]
+    why = f"missing cells in {', '.join(missing[:5])}" if missing else "for missing cells in later data"
+    stages.append(Impute(reason=why))
+    heavy = [c.name for c in numeric if not c.shape and _is_heavy(decoded[c.name])]
+    if heavy:
+        why = f"values beyond {FAR} interquartile ranges from the median, or half of them alike"
+        stages.append(Rescale("squash", columns=heavy, reason=why))
+    if numeric or any(c.kind == "datetime" for c in columns):
+        stages.append(Rescale("standard", reason="one scale for all columns"))
     return stages
+
+
+def _is_heavy(values: np.ndarray) -> bool:
+    """Whether a few values would dwarf the others once the column is standardised."""
+    finite = values[np.isfinite(values)].astype(np.float64)
+    if not len(finite):
+        return False
+    low, q1, median, q3, high = np.quantile(finite, [0.0, 0.25, 0.5, 0.75, 1.0])
+    return bool(high > low and max(high - median, median - low) > FAR * (q3 - q1))
 
 
 def _is_pixels(values: Any) -> bool:
@@ -109,16 +124,25 @@ def _has_missing(values: Any) -> bool:
 
 
 def _categories(columns: Sequence[Column], decoded: Mapping[str, Any]) -> list[Stage[Any]]:
-    few = [c.name for c in columns if c.kind == "categorical" and len(decoded[c.name].values) <= MANY]
-    many = [c.name for c in columns if c.kind == "categorical" and len(decoded[c.name].values) > MANY]
+    categorical = [c.name for c in columns if c.kind == "categorical"]
+    sparse = [n for n in categorical if len(decoded[n].values) > MANY and _rows_each(decoded[n]) < SPARSE]
+    dense = [n for n in categorical if n not in sparse]
     texts = [c.name for c in columns if c.kind == "text"]
     stages: list[Stage[Any]] = []
-    if few:
-        most = max(len(decoded[n].values) for n in few)
-        stages.append(OneHot(columns=few if many else None, reason=f"at most {most} categories a column"))
-    if many or texts:
-        stages.append(Text(columns=[*many, *texts], reason=f"free text or more than {MANY} categories"))
+    if dense:
+        most = max(len(decoded[n].values) for n in dense)
+        limit = None if most <= WIDE else WIDE
+        why = f"at most {most} categories a column"
+        stages.append(OneHot(max_categories=limit, columns=dense if sparse else None, reason=why))
+    if sparse or texts:
+        why = f"free text, or fewer than {SPARSE} rows for each of more than {MANY} categories"
+        stages.append(Text(columns=[*sparse, *texts] if sparse else None, reason=why))
     return stages
+
+
+def _rows_each(values: Coded) -> float:
+    """Rows with a value, for each value."""
+    return float((values.codes >= 0).sum() / max(1, len(values.values)))
 
 
 def _balance(labels: Coded, spec: Spec) -> list[Stage[Any]]:

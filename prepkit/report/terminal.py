@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -36,27 +38,26 @@ def summary(metadata: Metadata, recipe: str) -> RenderableType:
     lines = [
         f"rows: {metadata.ledger}",
         f"features: {len(metadata.feature_names)} ({metadata.output}), labels: {metadata.labels}",
-        f"batches: {metadata.steps_per_epoch} of {metadata.batch_size} an epoch; source read {metadata.scans} times to fit",
+        f"batches: {metadata.steps_per_epoch} of {metadata.batch_size} an epoch",
+        f"source read {metadata.scans} times to fit",
         f"last layer: Dense({a.units}, activation={a.activation!r}), loss={a.loss!r}, initial bias: {bias}",
     ]
     return Group(columns, Text(recipe), classes, Text("\n".join(lines)))
 
 
 def as_text(renderable: RenderableType, width: int = 120) -> str:
-    """The same, for a file."""
-    console = Console(width=width, record=True, quiet=True)
-    with console.capture() as capture:
-        console.quiet = False
-        console.print(renderable)
-    return capture.get()
+    """The same, for a file: without colours, whatever the terminal can do."""
+    out = io.StringIO()
+    Console(file=out, width=width, color_system=None, force_terminal=False).print(renderable)
+    return out.getvalue()
 
 
 def curves(losses: Mapping[str, Sequence[float]]) -> RenderableType:
     """Learning curves side by side: the loss of each epoch, and a bar of its height among all."""
     finite = [v for run in losses.values() for v in run if v == v and abs(v) != float("inf")]
     low, high = min(finite, default=0.0), max(finite, default=1.0)
-    table = Table("epoch", *losses)
-    for epoch in range(max(map(len, losses.values()))):
+    table = Table("epoch", *map(escape, losses))
+    for epoch in range(max(map(len, losses.values()), default=0)):
         table.add_row(str(epoch + 1), *(_bar(run, epoch, low, high) for run in losses.values()))
     return table
 

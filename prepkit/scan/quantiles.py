@@ -120,8 +120,7 @@ class Quantiles:
             origin.append(float(here[0]) if here else rank - before)
         wanted = sorted({place for place in origin if isinstance(place, int)})
         if weights is None:
-            parted = np.partition(values, wanted) if wanted else values
-            measured = {k: float(parted[k]) for k in wanted}
+            measured = _order_statistics(values, wanted)
         else:
             reach = np.cumsum(weights)
             picks = np.minimum(np.searchsorted(reach, wanted, side="right"), len(values) - 1)
@@ -135,8 +134,10 @@ class Quantiles:
             if len(self.levels[0]) > 1:
                 self.levels[0][:] = [np.concatenate(self.levels[0])]
             return (self.levels[0][0] if self.levels[0] else np.empty(0)), None
-        values = np.concatenate([v for level in self.levels for v in level])
-        weights = np.concatenate([np.full(len(v), RUN**i) for i, level in enumerate(self.levels) for v in level])
+        # Sorted runs are quick to merge: a stable argsort of them takes a tenth of one of unsorted values.
+        levels = [np.sort(np.concatenate(level)) if level else np.empty(0) for level in self.levels]
+        values = np.concatenate(levels)
+        weights = np.concatenate([np.full(len(level), RUN**i) for i, level in enumerate(levels)])
         order = np.argsort(values, kind="stable")
         return values[order], weights[order]
 
@@ -157,3 +158,16 @@ class Quantiles:
         if scale <= 0 or (self.shift, self.scale) != (0.0, 1.0):
             return None
         return dataclasses.replace(self, shift=shift, scale=scale)
+
+
+def _order_statistics(values: np.ndarray, ranks: Sequence[int]) -> dict[int, float]:
+    """The values at rising `ranks`. One rank at a time, neighbours by a maximum: several in one np.partition cost more."""
+    out: dict[int, float] = {}
+    smallest, parted = values, len(values)  # the `parted` smallest values lie in `smallest`
+    for rank in reversed(ranks):
+        if rank + 1 == parted and smallest is not values:
+            out[rank] = float(smallest[:parted].max())
+            continue
+        smallest = np.partition(smallest[:parted], rank)
+        out[rank], parted = float(smallest[rank]), rank
+    return out

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from prepkit.errors import PrepkitError
 from prepkit.source.base import CHUNK, RawChunk, Source
 from prepkit.source.table import Table, from_arrays, from_frame, from_mapping, is_frame
@@ -37,11 +39,11 @@ def as_source(
     """
     if isinstance(data, Source):
         if label is not None and required and data.label not in (label, None):
-            raise PrepkitError(f"label={label!r}, but the source was made with label={data.label!r}: give one of the two.")
+            raise PrepkitError(
+                f"label={label!r}, but the source was made with label={data.label!r}: give one of the two."
+            )
         return data
-    if isinstance(data, str | Path) or (
-        isinstance(data, list) and data and all(isinstance(d, str | Path) for d in data)
-    ):
+    if isinstance(data, str | Path) or (isinstance(data, list) and all(isinstance(d, str | Path) for d in data)):
         from prepkit.source.files import Files, find_files, read_tfrecord
 
         files, kind = find_files(data)
@@ -63,6 +65,8 @@ def as_source(
         return from_arrays(*data).splitting(label, required=required)
     if isinstance(data, Mapping):
         return from_mapping(data).splitting(label, required=required)
+    if isinstance(data, pa.RecordBatch):
+        data = pa.Table.from_batches([data])
     if is_frame(data):
         return from_frame(data).splitting(label, required=required)
     if hasattr(data, "__array__") and not hasattr(data, "toarray"):

@@ -86,11 +86,16 @@ class TensorDataset(Source):
                 if len(chunk):
                     yield chunk
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
+            if not self.batched and "Cannot batch tensors with different shapes" in error.message:
+                raise PrepkitError(
+                    f"the elements of the dataset have different shapes ({_plain(error)}): say batched=True if they are "
+                    "batches; if they are rows, pad them."
+                ) from error
             if not self.file:
                 raise
             raise PrepkitError(
-                f"{self.file}: a record behind row {start} cannot be read: {_plain(error)}: give features=, the feature "
-                "spec of all records, to as_source."
+                f"{self.file}: a record cannot be read: {_plain(error)}: give as_source features=, a feature spec that "
+                "holds for every record."
             ) from error
 
     def _chunk(self, x: Any, y: Any, w: Any, start: int) -> RawChunk:
@@ -101,7 +106,8 @@ class TensorDataset(Source):
             return RawChunk(columns, label=label, weight=weight)
         array = _numpy(x, "x")
         if isinstance(array, np.ndarray) and array.ndim <= 2:
-            return RawChunk({}, matrix=array.reshape(len(array), -1), label=label, weight=weight)
+            matrix = array[:, None] if array.ndim == 1 else array
+            return RawChunk({}, matrix=matrix, label=label, weight=weight)
         return RawChunk({"x": array}, label=label, weight=weight)
 
 
@@ -119,7 +125,10 @@ def _numpy(tensor: tf.Tensor, name: str) -> RawColumn:
 
 def _plain(error: tf.errors.OpError) -> str:
     """What TensorFlow says, without the machinery that it names."""
-    return re.sub(r"\{\{.*?\}\} ?|\[Op:.*|Error in user-defined function.*?Name: <unknown>, ", "", error.message).strip()
+    text = re.sub(
+        r"\{\{.*?\}\} ?|\[Op:.*|Error in user-defined.*?<unknown>, |, Index: \d+|\s*\[\[.*", "", error.message
+    )
+    return text.strip().rstrip(".")
 
 
 def _row_bytes(spec: Any, batched: bool) -> int:
@@ -193,7 +202,7 @@ def is_batched(spec: Any) -> bool:
     shapes = [p.shape for p in (*parts, y, w) if p is not None]
     if any(s.rank == 0 for s in shapes):
         return False
-    if all(s[0] is None for s in shapes):
+    if all(s[0] in (None, 0) for s in shapes):
         return True
     if any(s[0] is None for s in shapes):
         return False
@@ -214,5 +223,6 @@ def _refuse_scalars(spec: Any) -> None:
     x, y, w = split_element(spec)
     parts = {**(x if isinstance(x, Mapping) else {"x": x}), "y": y, "weight": w}
     if scalars := [name for name, part in parts.items() if part is not None and part.shape.rank == 0]:
-        raise PrepkitError(f"batched=True, but {scalars[:5]} of the dataset are scalars: call dataset.batch(...) before.")
-
+        raise PrepkitError(
+            f"batched=True, but {scalars[:5]} of the dataset are scalars: call dataset.batch(...) before."
+        )

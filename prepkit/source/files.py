@@ -7,6 +7,7 @@ import itertools
 import re
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ CSV_BLOCK = 2**23  # bytes of text at a time
 
 def find_files(data: str | Path | Sequence[str | Path]) -> tuple[list[Path], str]:
     """The files that a path, glob or list of them names, in order, and their format."""
+    if not data:
+        raise PrepkitError(f"no files in {data!r}: give a path, a glob, or a list of them.")
     files: list[Path] = []
     for item in [data] if isinstance(data, str | Path) else data:
         path = Path(item)
@@ -115,7 +118,9 @@ def _open_csv(file: Path, delimiter: str, names: Sequence[str] = (), *, threads:
         file,
         read_options=pa.csv.ReadOptions(block_size=CSV_BLOCK, use_threads=threads),
         parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-        convert_options=pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+        convert_options=pa.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+        ),
     )
 
 
@@ -159,13 +164,13 @@ def _csv_error(file: Path, delimiter: str, error: Exception) -> PrepkitError:
 
 
 def _refuse_twice(file: Path, names: Sequence[str]) -> None:
-    if twice := sorted({n for n in names if names.count(n) > 1}):
+    if twice := [n for n, times in Counter(names).items() if times > 1]:
         raise PrepkitError(f"{file.name}: columns {twice[:8]} exist twice: rename one of each.")
 
 
 def _opened(file: Path) -> Any:
     try:
-        return pa.parquet.ParquetFile(file)
+        return pa.parquet.ParquetFile(file, pre_buffer=False)
     except (pa.ArrowInvalid, OSError) as error:
         raise PrepkitError(f"{file.name} cannot be read as Parquet: {error}") from error
 
@@ -174,7 +179,8 @@ def _read_parquet(file: Path, rng: np.random.Generator | None) -> Iterator[dict[
     schema = _opened(file).schema_arrow
     _refuse_twice(file, schema.names)
     strings = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
-    reader = pa.parquet.ParquetFile(file, read_dictionary=strings)
+    # Buffered ahead, the whole file stays in memory.
+    reader = pa.parquet.ParquetFile(file, read_dictionary=strings, pre_buffer=False)
     groups = None if rng is None else rng.permutation(reader.num_row_groups).tolist()
     try:
         for batch in reader.iter_batches(batch_size=chunk_rows(8 * len(schema)), row_groups=groups):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from prepkit.errors import PrepkitError
-from prepkit.source.base import RawChunk, RawColumn, Source, column_of
+from prepkit.source.base import RawChunk, RawColumn, Source, column_of, weights_of
 
 
 class Table(Source):
@@ -34,15 +35,16 @@ class Table(Source):
         lengths |= {} if label is None else {"y": len(label)}
         lengths |= {} if weight is None else {"weight": len(weight)}
         if len(set(lengths.values())) > 1:
-            most = max(lengths.values(), key=list(lengths.values()).count)
-            odd = {n: k for n, k in lengths.items() if k != most} or lengths
-            raise PrepkitError(
-                f"{name}: lengths differ: {odd} rows, where the others have {most}: cut to the same rows."
-            )
+            usual, _ = Counter(lengths.values()).most_common(1)[0]
+            odd = ", ".join(f"{n!r} has {k:,}" for n, k in lengths.items() if k != usual)
+            like = ", ".join(map(repr, [n for n, k in lengths.items() if k == usual][:3]))
+            raise PrepkitError(f"{name}: {odd} rows, but {like} {usual:,}: give the same rows of all.")
         if not lengths or not max(lengths.values()):
             raise PrepkitError(f"{name} has no rows: nothing to prepare.")
+        if not columns and (matrix is None or not matrix.shape[1]):
+            raise PrepkitError(f"{name} has no columns but the label: there is nothing to learn from.")
         self.n_rows = max(lengths.values())
-        weight = None if weight is None else np.asarray(weight, np.float64)
+        weight = None if weight is None else weights_of(weight, name)
         self._chunk = RawChunk(columns, matrix, label, weight)
 
     def chunks(self, rng: np.random.Generator | None = None) -> Iterator[RawChunk]:
@@ -64,32 +66,46 @@ class Table(Source):
         del columns[label]
         if not columns:
             raise PrepkitError(f"{self.name} has no column but the label {label!r}: there is nothing to learn from.")
-        return Table(columns, label=y, weight=self._chunk.weight, name=self.name)
+        table = Table(columns, label=y, weight=self._chunk.weight, name=self.name)
+        table.label = label
+        return table
 
 
 def is_frame(data: Any) -> bool:
-    return not isinstance(data, np.ndarray) and nw.from_native(data, pass_through=True) is not data
+    """Whether narwhals knows `data` as a data frame."""
+    try:
+        return not isinstance(data, np.ndarray) and nw.from_native(data, pass_through=True) is not data
+    except nw.exceptions.DuplicateError:  # a frame all the same; `from_frame` says what is wrong
+        return True
 
 
 def from_frame(data: Any, **beside: Any) -> Table:
     """Any data frame that narwhals knows."""
-    frame = nw.from_native(data)
+    what = type(data).__name__
+    try:
+        frame = nw.from_native(data)
+    except nw.exceptions.DuplicateError as error:
+        raise PrepkitError(f"columns of the {what} exist twice ({error}): rename one of each.") from error
     if isinstance(frame, nw.LazyFrame):
         frame = frame.collect()
     names = [str(n) for n in frame.columns]
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise PrepkitError(f"columns {twice} exist twice in the {type(data).__name__}: rename one of each.")
-    columns = {name: _from_series(frame[raw], name) for name, raw in zip(names, frame.columns, strict=True)}
-    return Table(columns, **{"name": type(data).__name__, **beside})
+    if twice := [n for n, times in Counter(names).items() if times > 1]:
+        raise PrepkitError(f"columns {twice[:8]} exist twice in the {what}: rename one of each.")
+    columns = {name: _from_series(series, name) for name, series in zip(names, frame.iter_columns(), strict=True)}
+    return Table(columns, **{"name": what, **beside})
 
 
 def _from_series(series: nw.Series[Any], name: str) -> RawColumn:
-    if series.dtype.is_numeric() and not series.dtype.is_decimal():
+    whole = series.dtype.is_integer() and series.null_count()  # which numpy would round to float64
+    if series.dtype == nw.Unknown or (series.dtype.is_numeric() and not series.dtype.is_decimal() and not whole):
         values = series.to_numpy()
-        if values.dtype != object:
+        if values.dtype.kind in "biuf":
             return values
-    return _arrow(series, name)
+    array = _arrow(series, name)
+    inner = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
+    if isinstance(inner, pa.BaseExtensionType):  # such as the intervals of pandas.cut, or periods
+        return pa.array([None if v is None or v != v else str(v) for v in series.to_list()], pa.string())
+    return array
 
 
 def _arrow(values: Any, name: str) -> RawColumn:
@@ -97,16 +113,19 @@ def _arrow(values: Any, name: str) -> RawColumn:
         return values.to_arrow() if isinstance(values, nw.Series) else pa.array(values, from_pandas=True)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         listed = values.to_list() if isinstance(values, nw.Series) else list(values)
-        types = sorted({type(v).__name__ for v in listed if v is not None})
+        types = sorted({type(v).__name__ for v in listed if v is not None and v == v})  # NaN is missing
         raise PrepkitError(
-            f"column {name!r} mixes Python objects of types {', '.join(types[:6])} ({error}): "
-            f"make them one type first, as in frame[{name!r}].astype(str)."
+            f"column {name!r} holds Python objects of types {', '.join(types[:6])}, of which no column can be made "
+            f"({error}): make them one type first, all numbers or all strings."
         ) from error
 
 
 def from_mapping(data: Mapping[Any, Any], **beside: Any) -> Table:
     """A dict of arrays, lists, series or tensors."""
     columns = {str(name): as_column(values, str(name)) for name, values in data.items()}
+    if len(columns) < len(data):
+        twice = [n for n, times in Counter(map(str, data)).items() if times > 1]
+        raise PrepkitError(f"columns {twice[:8]} exist twice in the dict, as text: rename one of each.")
     return Table(columns, **{"name": "dict", **beside})
 
 
@@ -114,6 +133,8 @@ def as_column(values: Any, name: str) -> RawColumn:
     """One column of whatever array type: numpy for numbers and tensors, else pyarrow."""
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values
+    if is_frame(values):
+        values = _from_narrow(values, name)
     if not isinstance(values, np.ndarray | list | tuple):
         series = nw.from_native(values, series_only=True, pass_through=True)
         if isinstance(series, nw.Series):
@@ -121,23 +142,35 @@ def as_column(values: Any, name: str) -> RawColumn:
     if isinstance(values, list | tuple):
         values = np.array(values, dtype=object) if any(isinstance(v, str) or v is None for v in values) else values
     try:
-        array = np.asarray(values)
+        array = _unmasked(values)
     except ValueError as error:
         raise PrepkitError(f"column {name!r} is ragged ({error}): give rows of equal length.") from error
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
     if array.ndim == 0:
         raise PrepkitError(f"column {name!r} is the single value {values!r}: give an array with a row each.")
     if array.ndim == 1 and array.dtype.kind not in "biuf":
-        return _arrow(_decoded(array), name)
+        return _arrow(array.tolist() if array.dtype.kind == "S" else array, name)
     if array.dtype.kind not in "biuf":
         raise PrepkitError(f"column {name!r} is an array of {array.dtype} of shape {array.shape}: give numbers.")
     return array
 
 
-def _decoded(array: np.ndarray) -> np.ndarray:
-    """Bytes as strings, the way TensorFlow hands them over."""
-    if array.dtype.kind == "S" or (len(array) and isinstance(array[0], bytes)):
-        return np.array([v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in array], object)
-    return array
+def _from_narrow(data: Any, name: str) -> Any:
+    """The series of a data frame of one column, such as y; of several, a matrix."""
+    frame = nw.from_native(data)
+    frame = frame.collect() if isinstance(frame, nw.LazyFrame) else frame
+    columns = list(frame.iter_columns())
+    if len(columns) != 1 and not all(c.dtype.is_numeric() or c.dtype == nw.Boolean for c in columns):
+        raise PrepkitError(f"{name!r} is a data frame of {len(columns)} columns: choose one of them.")
+    return columns[0].to_native() if len(columns) == 1 else frame.to_numpy()
+
+
+def _unmasked(values: Any) -> np.ndarray:
+    """As numpy, NaN for what a masked array hides."""
+    if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "biuf":
+        return np.asarray(values.astype(np.float64).filled(np.nan))
+    return np.asarray(values)
 
 
 def from_arrays(x: Any, y: Any = None, weight: Any = None) -> Table:
@@ -151,15 +184,29 @@ def from_arrays(x: Any, y: Any = None, weight: Any = None) -> Table:
         return from_frame(x, **beside)
     if not hasattr(x, "__array__") and not isinstance(x, list | tuple):
         raise PrepkitError(f"X of type {type(x).__name__}: give a numpy array, a data frame or a dict of arrays.")
-    array = np.asarray(x)
-    if array.ndim == 1:
-        array = array[:, None]
+    try:
+        array = _unmasked(x)
+    except ValueError as error:
+        raise PrepkitError(f"X is ragged ({error}): give rows of equal length.") from error
     if array.ndim == 0:
         raise PrepkitError(f"X is the single value {x!r}: give a matrix with a row each.")
-    if array.dtype.kind in "OUS" and array.ndim == 2:
-        return from_mapping({f"x{i}": array[:, i] for i in range(array.shape[1])}, **beside)
+    if array.ndim == 1 and array.dtype.kind in "OUSM":
+        return Table({"x": as_column(array, "x")}, structure="array", name="X", **beside)
+    if array.ndim == 2 and array.dtype.kind in "OUS":
+        return _from_objects(array, beside)
     if array.dtype.kind not in "biuf":
         raise PrepkitError(f"X is an array of {array.dtype} of shape {array.shape}: give numbers, or a data frame.")
-    if array.ndim == 2:
-        return Table({}, matrix=array, structure="array", name="X", **beside)
+    if array.ndim <= 2:
+        matrix = array[:, None] if array.ndim == 1 else array
+        return Table({}, matrix=matrix, structure="array", name="X", **beside)
     return Table({"x": array}, structure="array", name="X", **beside)
+
+
+def _from_objects(array: np.ndarray, beside: Mapping[str, Any]) -> Table:
+    """A matrix of objects: of numbers only, as one of numbers; else columns x0, x1, ..."""
+    columns = {f"x{i}": as_column(array[:, i], f"x{i}") for i in range(array.shape[1])}
+    types = [c.type for c in columns.values()]
+    if all(pa.types.is_integer(t) or pa.types.is_floating(t) or pa.types.is_null(t) for t in types):
+        numbers = [c.cast(pa.float64()).to_numpy(zero_copy_only=False) for c in columns.values()]
+        return Table({}, matrix=np.stack(numbers, 1), structure="array", name="X", **beside)
+    return Table(columns, name="X", **beside)
