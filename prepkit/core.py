@@ -158,16 +158,21 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     return f": did you mean {', '.join(map(repr, close))}?" if close else "."
 
 
-def check_columns(columns: Selection, stage: str) -> None:
-    """Refuse a selection that cannot be one, when the stage is made."""
-    if columns is None or callable(columns):
+def check_columns(stage: Stage[Any]) -> None:
+    """Refuse a selection that cannot be one, when the stage is made; a list of names becomes a tuple."""
+    if stage.columns is None or callable(stage.columns):
         return
-    names = as_names(columns)
+    kind = type(stage).__name__
+    names = as_names(stage.columns)
     if not names or not all(isinstance(n, str) and n for n in names):
-        raise PrepkitError(f"{stage}: columns={columns!r}: give names, globs or 'kind:numeric', as in columns=['age'].")
+        raise PrepkitError(
+            f"{kind}: columns={stage.columns!r}: give names, globs or kinds, as in ['age', 'kind:text']."
+        )
     for name in names:
         if name.startswith("kind:") and name[5:] not in (*RAW_KINDS, "encoded", "id"):
-            raise PrepkitError(f"{stage}: {name!r} is no kind: choose from {', '.join(RAW_KINDS)}.")
+            raise PrepkitError(f"{kind}: {name!r} is no kind: choose from {', '.join(RAW_KINDS)}.")
+    if not isinstance(stage.columns, str):
+        object.__setattr__(stage, "columns", names)
 
 
 def one_of(value: Any, choices: Sequence[Any], what: str) -> None:

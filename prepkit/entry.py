@@ -6,10 +6,12 @@ same operations on the distinct strings of a column.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ import tensorflow as tf
 
 from prepkit.core import Blocks
 from prepkit.errors import PrepkitError
-from prepkit.parse import SPACES, category, parse
+from prepkit.parse import SPACES, category, parse, pattern
 from prepkit.scan import Coded
 from prepkit.source.base import RawChunk, RawColumn
 from prepkit.spec import CODES, NUMBERS, STRINGS, Column, Spec
@@ -92,15 +94,20 @@ class Entry:
         missing = [n for n in self.raw.names if n not in names]
         if missing and self.raw.structure == "array":
             raise PrepkitError(
-                f"the data have named columns, but the training data were one array of {len(self.raw.columns):,} without "
-                "names: give an array, as by frame.to_numpy()."
+                f"the data have named columns, but the training data were one array of {len(self.raw.columns):,} "
+                "without names: give an array, as by frame.to_numpy()."
             )
         if missing:
             others = [n for n in names if n not in self.raw]
             close = [n for n in others if n.strip().lower() == missing[0].strip().lower()]
             close = close or difflib.get_close_matches(missing[0], others, 1)
-            close = close or others * (len(others) == len(missing) == 1)
-            hint = f"did you mean {close[0]!r}? Rename it." if close else "give it too, empty if need be."
+            hint = "give it too, empty if need be."
+            if close:
+                hint = f"did you mean {close[0]!r}? Rename it."
+            elif others:
+                hint = (
+                    f"rename it, if it is one of {', '.join(map(repr, others[:5]))}, or give it too, empty if need be."
+                )
             raise PrepkitError(
                 f"{len(missing):,} of the {len(self.raw.columns):,} training columns are missing, the first of them "
                 f"{missing[0]!r}: {hint}"
@@ -241,7 +248,7 @@ def _words_of_numbers(x: tf.Tensor) -> tf.Tensor:
 
 def _digits(dtype: Any) -> int:
     """The digits that any number of so many has as it is written, be it float32 or float64."""
-    return int(np.finfo(dtype).precision) + (np.dtype(dtype) == np.float32)
+    return 7 if np.dtype(dtype) == np.float32 else 15
 
 
 def _check_type(column: Column, dtype: str) -> None:
@@ -315,7 +322,7 @@ def _arrow_numbers(raw: Any) -> np.ndarray:
     kind = raw.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         micros = raw.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False).cast(pa.int64())
-        return micros.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False) / 1e6
+        return np.asarray(micros.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)) / 1e6
     if pa.types.is_boolean(kind):
         raw = raw.cast(pa.uint8())
     elif pa.types.is_decimal(kind) or pa.types.is_null(kind):
@@ -359,35 +366,20 @@ def _decode_strings(raw: Any, column: Column) -> Any:
 
 def _plain_numbers(raw: Any, column: Column) -> np.ndarray | None:
     """The fast way where every cell is missing or a plain number; None where one is not."""
+    markers, some_are_numbers = _markers(column.missing)
+    with contextlib.suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        if not some_are_numbers:
+            return raw.cast(pa.float64()).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
     trimmed = pc.utf8_trim(_as_text(raw, column.name), characters=SPACES)
-    markers = ["", *(m.strip(SPACES) for m in column.missing)]
-    missing = pc.is_in(trimmed, pa.array(markers, pa.large_string()))
     try:
-        numbers = pc.if_else(missing, None, trimmed).cast(pa.float64())
+        numbers = pc.if_else(pc.is_in(trimmed, markers), None, trimmed).cast(pa.float64())
     except pa.ArrowInvalid:
         return None
     return numbers.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
 
 
-def raw_values(raw: RawColumn, column: Column) -> np.ndarray:
-    """A raw column as a tensor of its type takes it: "" for a missing string, NaN for a missing number."""
-    if column.kind == "tensor":
-        return _tensor(raw, column)
-    if column.dtype == "string":
-        if isinstance(raw, np.ndarray):
-            if column.kind in ("categorical", "text"):
-                _check_type(column, str(raw.dtype))
-            raw = pa.array(raw, from_pandas=True)
-        return np.asarray(raw.cast(pa.string()).fill_null("").to_numpy(zero_copy_only=False), object)
-    if isinstance(raw, np.ndarray):
-        values = raw
-    else:
-        number = replace(column, kind="numeric") if column.kind in ("categorical", "text") else column
-        values = decode_column(raw, number)
-    dtype = "float64" if column.dtype == "datetime" else column.dtype
-    if np.dtype(dtype).kind != "f" and values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise PrepkitError(
-            f"column {column.name!r} has missing cells, but was {dtype} in training, which has no missing value: "
-            "train on floats, or fill them."
-        )
-    return values.astype(dtype)
+@lru_cache
+def _markers(missing: tuple[str, ...]) -> tuple[Any, bool]:
+    """The markers as pyarrow compares them, and whether any of them can be read as a number."""
+    markers = ["", *(m.strip(SPACES) for m in missing)]
+    return pa.array(markers, pa.large_string()), any(re.fullmatch(pattern("number"), m) for m in markers)

@@ -57,9 +57,9 @@ def from_memory(
         @as_written
         def epoch(number: tf.Tensor) -> tf.data.Dataset:
             places = tf.range(n, dtype=tf.int64) if chosen is None else chosen
-            return gathered(tf.random.experimental.stateless_shuffle(places, seed=tf.stack([number, 0])))
+            return gathered(tf.random.experimental.stateless_shuffle(places, seed=tf.stack([seed, number])))
 
-        dataset = _seeds(seed).take(1).flat_map(epoch).apply(tf.data.experimental.assert_cardinality(steps))
+        dataset = _epochs().flat_map(epoch).apply(tf.data.experimental.assert_cardinality(steps))
     elif chosen is not None:
         dataset = gathered(chosen)
     else:
@@ -67,9 +67,16 @@ def from_memory(
     return dataset.prefetch(AUTOTUNE)
 
 
-def _seeds(seed: int) -> tf.data.Dataset:
-    """Endless seeds, others in each epoch, the same in each run."""
-    return tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True)
+def _epochs() -> tf.data.Dataset:
+    """The number of the epoch, 0 when it is first iterated, 1 the next time, whatever else is random."""
+    with tf.device("CPU:0"):
+        started = tf.Variable(-1, dtype=tf.int64, trainable=False)
+
+    @as_written
+    def start(_: tf.Tensor) -> tf.Tensor:
+        return started.assign_add(1)
+
+    return tf.data.Dataset.range(1).map(start)
 
 
 def from_chunks(
@@ -135,12 +142,17 @@ def from_stream(
         window = int(max(batch_size, min(WINDOW, WINDOW_BYTES // bytes_a_row)))
 
         @as_written
-        def permuted(batch: Any, number: tf.Tensor) -> Any:
+        def permuted(batch: Any, place: tf.Tensor) -> Any:
             n = tf.shape(next(iter(batch.values())))[0]
-            order = tf.random.experimental.stateless_shuffle(tf.range(n), seed=tf.stack([number, 1]))
+            order = tf.random.experimental.stateless_shuffle(tf.range(n), seed=place)
             return {name: tf.gather(t, order) for name, t in batch.items()}
 
-        batches = tf.data.Dataset.zip(batches.rebatch(window), _seeds(seed)).map(permuted, num_parallel_calls=AUTOTUNE)
+        @as_written
+        def places(epoch: tf.Tensor) -> tf.data.Dataset:
+            return tf.data.Dataset.counter().map(as_written(lambda i: tf.stack([seed, epoch * 2**32 + i])))
+
+        windows = tf.data.Dataset.zip(batches.rebatch(window), _epochs().flat_map(places))
+        batches = windows.map(permuted, num_parallel_calls=AUTOTUNE)
     dataset = batches.rebatch(batch_size).map(finish, num_parallel_calls=AUTOTUNE)
     if steps is not None:
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))

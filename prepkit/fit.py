@@ -16,10 +16,10 @@ from prepkit.errors import PrepkitError
 from prepkit.flow import Flow, check_output
 from prepkit.labels import classes_of, decode_label
 from prepkit.progress import track
-from prepkit.scan import Coded, Extremes, Statistic, Vocabulary, accumulator
+from prepkit.scan import Coded, Statistic, Vocabulary, accumulator
 from prepkit.source import CHUNK, RawChunk, Source
 from prepkit.source.infer import infer_column, infer_label_form
-from prepkit.spec import CODES, NUMBERS, STRINGS, Column, Kind, Label, Spec
+from prepkit.spec import CODES, STRINGS, Column, Kind, Label, Spec
 
 ALL: frozenset[Statistic] = frozenset({"moments", "extremes", "quantiles", "vocabulary"})
 SAMPLE = 20_000  # rows that inference looks at
@@ -145,44 +145,55 @@ def fit(reader: Reader, stages: Sequence[Stage[Any]], raw: Spec, output: str) ->
     `prepkit.scan`). Only where that is not possible are the data read again, with the stages
     learned so far applied, and then all is measured that the later stages can use.
     """
-    entry = Entry(raw, coded_columns(stages, raw, output))
-    known: dict[tuple[str, Statistic], Any] = {}
-    learned: list[Any] = []
-    rows = Rows()
-    missing: Mapping[str, int] = {}
-    spec = entry.spec
-    for i, stage in enumerate([*stages, None]):
+    now = _Progress(Entry(raw, coded_columns(stages, raw, output)))
+    for i, stage in enumerate(stages):
+        spec = now.flow(stages).spec_out
+        needs = {(s, statistic) for s, wanted in stage.needs(spec).items() for statistic in wanted}
+        if not needs <= now.known.keys():
+            _read(reader, stages, now)
+            spec = now.flow(stages).spec_out
         try:
-            needs = {} if stage is None else stage.needs(spec)
-            lacking = any((s, statistic) not in known for s, wanted in needs.items() for statistic in wanted)
-            if lacking or (stage is None and not reader.scans):
-                first = not reader.scans
-                request = _ahead(stages[i:], spec, known)
-                measured = _scan(reader, entry, stages[:i], learned, request, first=first)
-                if first:
-                    rows, missing = measured.rows, measured.missing
-                    vocabularies = {n: tuple(sorted(v.counts)) for n, v in measured.vocabularies.items()}
-                    raw = _with_classes(raw, rows)
-                    entry = Entry(raw, vocabularies)
-                    flow = Flow(entry, stages[:i], learned)
-                    spec = flow.spec_out
-                    known = {(n, "vocabulary"): v for n, v in measured.vocabularies.items()}
-                    for before, state, its in zip(stages, learned, flow.specs, strict=False):
-                        known = _carried(before, state, its, known)
-                known |= measured.known
-            if stage is None:
-                break
-            state = stage.learn(spec, known)
+            state = stage.learn(spec, now.known)
         except PrepkitError as error:
-            if stage is None or str(error).startswith("in stage"):
-                raise
             raise at_stage(i, stages, error) from error
-        known = _carried(stage, state, spec, known)
-        spec = stage.output(spec, state)
-        here = _series(spec)
-        known = {(s, k): v for (s, k), v in known.items() if s in here}
-        learned.append(state)
-    return Fit(raw, entry.vocabularies, tuple(learned), rows, missing, reader.scans)
+        here = _series(stage.output(spec, state))
+        now.known = {key: v for key, v in _carried(stage, state, spec, now.known).items() if key[0] in here}
+        now.learned.append(state)
+    if not reader.scans:
+        _read(reader, stages, now)
+    vocabularies = now.entry.vocabularies
+    return Fit(now.entry.raw, vocabularies, tuple(now.learned), now.rows, now.missing, reader.scans)
+
+
+@dataclass
+class _Progress:
+    """How far fitting has come: the way in, what the stages so far have learned, what is known behind them."""
+
+    entry: Entry
+    learned: list[Any] = field(default_factory=list)
+    known: dict[tuple[str, Statistic], Any] = field(default_factory=dict)
+    rows: Rows = field(default_factory=Rows)
+    missing: Mapping[str, int] = field(default_factory=dict)
+
+    def flow(self, stages: Sequence[Stage[Any]]) -> Flow:
+        return Flow(self.entry, stages[: len(self.learned)], self.learned)
+
+
+def _read(reader: Reader, stages: Sequence[Stage[Any]], now: _Progress) -> None:
+    """Scan the data behind the stages learned so far, for all that the later ones can use."""
+    first = not reader.scans
+    flow = now.flow(stages)
+    request = _ahead(stages[len(now.learned) :], flow.spec_out, now.known)
+    measured = _scan(reader, flow, request, first=first)
+    if first:
+        now.rows, now.missing = measured.rows, measured.missing
+        vocabularies = {n: tuple(sorted(v.counts)) for n, v in measured.vocabularies.items()}
+        now.entry = Entry(_with_classes(now.entry.raw, now.rows), vocabularies)
+        flow = now.flow(stages)
+        now.known = {(n, "vocabulary"): v for n, v in measured.vocabularies.items()}
+        for stage, state, spec in zip(flow.stages, flow.learned, flow.specs, strict=False):
+            now.known = _carried(stage, state, spec, now.known)
+    now.known |= measured.known
 
 
 def _series(spec: Spec) -> set[str]:
@@ -245,17 +256,9 @@ class Measured:
     missing: Mapping[str, int]
 
 
-def _scan(
-    reader: Reader,
-    entry: Entry,
-    stages: Sequence[Stage[Any]],
-    learned: Sequence[Any],
-    request: Request,
-    *,
-    first: bool,
-) -> Measured:
-    """Read all rows once and measure what is asked, behind the stages given."""
-    source = reader.source
+def _scan(reader: Reader, flow: Flow, request: Request, *, first: bool) -> Measured:
+    """Read all rows once and measure what is asked, behind the stages of `flow`."""
+    source, entry = reader.source, flow.entry
     sketches = max(1, sum("quantiles" in wanted for wanted in request.values()))
     cap = None if source.random_access else max(65_536, HELD // sketches)
     known: dict[tuple[str, Statistic], Any] = {
@@ -265,16 +268,15 @@ def _scan(
         if not (first and series in entry.vocabularies)
     }
     vocabularies = {name: Vocabulary() for name in entry.vocabularies} if first else {}
-    flow = Flow(entry, stages, learned)
     run = tf.function(flow.blocks, reduce_retracing=True, autograph=False)
     touched = {
-        s for stage, spec in zip(stages, flow.specs, strict=False) for c in stage.selected(spec) for s in c.series
+        s for stage, spec in zip(flow.stages, flow.specs, strict=False) for c in stage.selected(spec) for s in c.series
     }
     untouched = _series(entry.spec) - touched
     direct = [key for key in known if key[0] in untouched]
     behind = [key for key in known if key[0] not in untouched]
-    unseen = {c.name for c in entry.spec.columns if not c.shape and c.block in NUMBERS} - {s for s, _ in direct}
-    cells: dict[str, Any] = {name: Extremes() for name in unseen} if first else {}
+    unmeasured = _series(entry.spec) - {s for s, _ in direct} - set(vocabularies)
+    missing = dict.fromkeys(unmeasured if first else (), 0)
     rows = Rows()
     total = -(-(source.n_rows or 0) // CHUNK) or None
     for chunk in track(reader.chunks(), "reading", total):
@@ -288,17 +290,25 @@ def _scan(
         for measured, values in (
             *((known[key], views[key[0]]) for key in direct),
             *((vocabularies[name], views[name]) for name in vocabularies),
-            *((cells[name], views[name]) for name in cells),
         ):
             measured.update(values)
+        missing = {name: n + _missing(views[name]) for name, n in missing.items()}
         if behind:
             matrix = chunk.matrix if keep is None or chunk.matrix is None else chunk.matrix[keep]
             for transformed in _pieces(flow, run, decoded, matrix):
                 for key in behind:
                     known[key].update(transformed[key[0]])
-    missing = {s: known[s, k].missing for s, k in direct}
-    missing |= {n: m.missing for n, m in (*vocabularies.items(), *cells.items())}
-    return Measured(known, rows, vocabularies, missing)
+    missing |= {s: known[s, k].missing for s, k in direct}
+    missing |= {n: v.missing for n, v in vocabularies.items()}
+    cells = {c.name: sum(missing.get(s, 0) for s in c.series) for c in entry.spec.columns}
+    return Measured(known, rows, vocabularies, cells)
+
+
+def _missing(values: Any) -> int:
+    """How many cells are missing or infinite."""
+    if isinstance(values, Coded):
+        return int(np.count_nonzero(values.codes < 0))
+    return len(values) - int(np.count_nonzero(np.isfinite(values))) if values.dtype.kind == "f" else 0
 
 
 def _count(rows: Rows, n: int, y: Coded | None) -> None:

@@ -217,8 +217,9 @@ class FittedPipeline:
             unseen = sorted({str(coded.values[c]) for c in coded.codes[numbers == -2]})
             what = f"{', '.join(map(repr, unseen[:5]))}, no class of the training data" if unseen else "missing"
             raise PrepkitError(
-                f"label {label.name or 'y'!r} is {what}, in {len(rows):,} rows, the first of them row {rows[0] + start}: "
-                f"drop those rows, or the label; the classes are {', '.join(map(repr, label.class_names[:10]))}."
+                f"label {label.name or 'y'!r} is {what}, in {len(rows):,} rows, the first of them row "
+                f"{rows[0] + start}: drop those rows, or the label; the classes are "
+                f"{', '.join(map(repr, label.class_names[:10]))}."
             )
         return numbers
 

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -169,7 +169,8 @@ def describe(stages: Sequence[Stage[Any]], labels: str, flow: Flow, found: Fit) 
     learned, arrays = (
         zip(*[_learned(i, s) for i, s in enumerate(found.learned)], strict=True) if found.learned else ((), ())
     )
-    measured = json.dumps([found.raw.to_json(), counts, found.rows.read, dict(found.missing_cells), learned, arrays])
+    plain = found.raw.with_columns(replace(c, notes=(), role="feature") for c in found.raw.columns)  # of a sample
+    measured = json.dumps([plain.to_json(), counts, found.rows.read, dict(found.missing_cells), learned, arrays])
     return Metadata(
         spec_in=found.raw,
         spec_out=flow.spec_out,

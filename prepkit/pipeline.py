@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,10 @@ from prepkit import storage
 from prepkit.core import Stage, TrainingStage, as_names, is_pattern, one_of
 from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
-from prepkit.features.choose import Drop, Select
+from prepkit.features.choose import Drop, Map, Select
+from prepkit.features.datetime import Datetime
+from prepkit.features.encode import Hash, Lookup, OneHot
+from prepkit.features.text import Text
 from prepkit.fit import Reader, fit, infer
 from prepkit.fitted import FittedPipeline, Prepared
 from prepkit.flow import Flow
@@ -51,7 +54,7 @@ class Pipeline:
     labels: Literal["int", "one_hot"] = "int"
 
     def __post_init__(self) -> None:
-        if isinstance(self.stages, Stage):
+        if not isinstance(self.stages, Iterable):
             raise PrepkitError("Pipeline takes a list of stages, as in Pipeline([Impute(), Rescale('standard')]).")
         object.__setattr__(self, "stages", tuple(self.stages))
         one_of(self.output, ("dense", "dict"), "Pipeline: output")
@@ -149,7 +152,9 @@ class Pipeline:
             data = json.loads(text)
             stages = [storage.stage_from_json(s, functions or {}) for s in data["stages"]]
             return cls(stages, data.get("output", "dense"), data.get("labels", "int"))
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
+        except PrepkitError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise PrepkitError(
                 f'this is no recipe ({error!r}): give {{"stages": [{{"stage": "Impute"}}, ...]}}.'
             ) from error
@@ -176,37 +181,40 @@ class Pipeline:
 
 def _check_composition(stages: Sequence[Any]) -> None:
     """Refuse what no data could make right, naming the stage."""
-    gone: dict[str, str] = {}  # column -> the stage that took it away
-    training: str | None = None
+    changed: dict[str, tuple[str, str]] = {}  # column -> what has become of it, by which stage
+    kept: tuple[set[str], str] | None = None  # all columns that there are, by which stage
+    behind = ""  # the training stage that came last
     for i, stage in enumerate(stages):
-        where = f"in stage {i + 1} of {len(stages)} ({type(stage).__name__}): "
+        here = f"in stage {i + 1} of {len(stages)}"
         if not isinstance(stage, Stage):
             hint = "write it with parentheses" if isinstance(stage, type) else "give prepkit stages"
-            raise PrepkitError(f"in stage {i + 1} of {len(stages)}: {stage!r} is no stage: {hint}.")
+            raise PrepkitError(f"{here}: {stage!r} is no stage: {hint}.")
+        name = type(stage).__name__
         if isinstance(stage, TrainingStage):
-            if training == type(stage).__name__:
-                raise PrepkitError(f"{where}there is one already, and its correction would count twice: keep one.")
-            training = type(stage).__name__
+            if behind == name:
+                raise PrepkitError(f"{here} ({name}): there is one already, which would correct twice: keep one.")
+            behind = name
             continue
-        if training is not None:
-            raise PrepkitError(f"{where}it changes columns and stands behind {training}: put it before.")
-        explicit = [n for n in as_names(stage.columns) if not is_pattern(n)]
-        for name in explicit:
-            if name in gone:
-                raise PrepkitError(f"{where}column {name!r} is no longer there: {gone[name]}.")
-        if type(stage) is Drop or stage.needs_codes or type(stage).__name__ in ("Hash", "Text", "Datetime"):
-            verb = "dropped" if type(stage) is Drop else "encoded"
-            gone |= {name: f"stage {i + 1} ({type(stage).__name__}) has {verb} it" for name in explicit}
-        if type(stage) is Select and len(explicit) == len(as_names(stage.columns)):
-            kept = set(explicit)
-            for later in stages[i + 1 :]:
-                for name in as_names(getattr(later, "columns", None)):
-                    if not is_pattern(name) and name not in kept and _makes_no_columns(stages[i + 1 :]):
-                        gone.setdefault(name, f"stage {i + 1} (Select) has not kept it")
-
-
-def _makes_no_columns(stages: Sequence[Any]) -> bool:
-    return not any(type(s).__name__ in ("Map", "Datetime") or getattr(s, "indicator", False) for s in stages)
+        if behind:
+            raise PrepkitError(f"{here} ({name}): it changes columns and stands behind {behind}: put it before.")
+        named = [n for n in as_names(stage.columns) if not is_pattern(n)]
+        for column in named:
+            what, whence = changed.get(column, ("", ""))
+            if what == "dropped" or (what == "encoded" and "encoded" not in stage.takes):
+                raise PrepkitError(
+                    f"{here} ({name}): column {column!r} is no longer as it takes it: {whence} has {what} it."
+                )
+            if kept and not column.startswith(tuple(kept[0])):  # "age is missing" comes of "age"
+                raise PrepkitError(f"{here} ({name}): column {column!r} is no longer there: {kept[1]} has not kept it.")
+        whence = f"stage {i + 1} ({name})"
+        if isinstance(stage, Map):  # makes columns, by any name
+            changed, kept = {}, None
+        elif type(stage) is Select and named and len(named) == len(as_names(stage.columns)):
+            kept = (set(named), whence)
+        elif type(stage) is Drop:
+            changed |= dict.fromkeys(named, ("dropped", whence))
+        elif isinstance(stage, Datetime | OneHot | Lookup | Hash | Text):
+            changed |= dict.fromkeys(named, ("encoded", whence))
 
 
 def load(path: str | Path, functions: storage.Functions | None = None) -> Prepared | FittedPipeline:

@@ -170,11 +170,20 @@ class Spec:
         return cls(tuple(Column(**tuples(c)) for c in data["columns"]), label, data["structure"])
 
     def __repr__(self) -> str:
-        lines = [f"Spec of {len(self.columns)} columns" + (f", label {self.label.name!r}" if self.label else "")]
+        lines = [f"Spec of {len(self.columns):,} column{'' if len(self.columns) == 1 else 's'}"]
+        if self.label is not None:
+            lines[0] += f", {_described(self.label)}"
         for c in self.columns[:100]:
             shape = f"{list(c.shape)} " if c.shape else ""
             role = "" if c.role == "feature" else f" [{c.role}]"
             lines.append(f"  {c.name}: {c.kind} {shape}({c.dtype}){role}" + "".join(f"; {n}" for n in c.notes))
         if len(self.columns) > 100:
-            lines.append(f"  ... and {len(self.columns) - 100} more")
+            lines.append(f"  ... and {len(self.columns) - 100:,} more")
         return "\n".join(lines)
+
+
+def _described(label: Label) -> str:
+    where = "label beside them" if label.name is None else f"label {label.name!r}"
+    classes = ", ".join(map(repr, label.classes[:10]))
+    more = f", ... {len(label.classes):,} in all" if len(label.classes) > 10 else ""
+    return f"{where} ({label.form}{': ' * bool(classes)}{classes}{more})"

@@ -186,9 +186,15 @@ def flow_to_text(flow: Flow) -> str:
 
 def flow_from_text(text: str, functions: Functions) -> Flow:
     """The other way round."""
-    data = json.loads(text)
-    _check_format(data, "the model")
-    return flow_from_json(data["flow"], read_npz(base64.b64decode(data["arrays"]), "the model"), functions)
+    try:
+        data = json.loads(text)
+        _check_format(data, "the model")
+        arrays = read_npz(base64.b64decode(data["arrays"], validate=True), "the model")
+        return flow_from_json(data["flow"], arrays, functions)
+    except PrepkitError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PrepkitError(f"the model is damaged ({error!r}): save it again.") from error
 
 
 # -- files -------------------------------------------------------------------------------------
@@ -324,7 +330,7 @@ def _of_one_size(shards: Iterable[Mapping[str, np.ndarray]]) -> Iterator[Mapping
         rows = len(next(iter(shard.values())))
         if not rows:
             continue
-        a_row = sum(32 * a[0].size if a.dtype == object else a[0].nbytes for a in shard.values())
+        a_row = sum(32 * a[:1].size if a.dtype == object else a[:1].nbytes for a in shard.values())
         step = max(1, SHARD_BYTES // a_row)
         for start in range(0, rows, step):
             piece = {name: a[start : start + step] for name, a in shard.items()}
@@ -415,13 +421,20 @@ def _without_objects(shard: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _with_objects(shard: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    out = {name: array for name, array in shard.items() if not name.startswith((BYTES, ENDS))}
-    for name in (n.removeprefix(ENDS) for n in shard if n.startswith(ENDS)):
-        text, ends = shard[BYTES + name].tobytes(), shard[ENDS + name]
-        flat = np.empty(ends.size, object)
-        start = 0
-        for i, end in enumerate(ends.ravel().tolist()):
-            flat[i] = text[start:end]
-            start = end
-        out[name] = flat.reshape(ends.shape)
+    out: dict[str, np.ndarray] = {}
+    for key, array in shard.items():
+        if key.startswith(BYTES):
+            name = key.removeprefix(BYTES)
+            out[name] = _cut(array.tobytes(), shard[ENDS + name])
+        elif not key.startswith(ENDS):
+            out[key] = array
     return out
+
+
+def _cut(text: bytes, ends: np.ndarray) -> np.ndarray:
+    flat = np.empty(ends.size, object)
+    start = 0
+    for i, end in enumerate(ends.ravel().tolist()):
+        flat[i] = text[start:end]
+        start = end
+    return flat.reshape(ends.shape)

@@ -121,7 +121,7 @@ NO_RECIPES = [
     ('{"stages": [{"stage": "Imput"}]}', "recipe names the stage 'Imput': there are"),
     ('{"stages": [{"stage": "Impute", "method": 1}]}', "Impute has no setting method: it has categorical, columns,"),
     ('{"stages": [{"stage": "Impute", "numeric": "mode"}]}', "Impute: numeric='mode': choose from"),
-    ('{"stages": [{"stage": "Map", "name": "twice"}]}', "Map 'twice', whose function is not saved: hand it over"),
+    ('{"stages": [{"stage": "Map", "name": "twice"}]}', "the recipe has Map 'twice', whose function is not saved: hand it over"),
     ('{"stages": [{"stage": "Rebalance"}, {"stage": "Impute"}]}', r"in stage 2 of 2 \(Impute\): "),
     ('{"stages": [], "output": "matrix"}', "Pipeline: output='matrix': choose from"),
     ('{"stages": [], "labels": "string"}', "Pipeline: labels='string': choose from"),
@@ -158,7 +158,7 @@ COMPOSITIONS = [
     (pk.Impute(), r"Pipeline takes a list of stages"),
     (pk.Impute, r"Pipeline takes a list of stages"),
     (None, r"Pipeline takes a list of stages"),
-    ("Impute", r"in stage 1 of 6: 'I' is no stage|Pipeline takes a list of stages"),
+    ("Impute", r"Pipeline takes a list of stages"),
 ]  # fmt: skip
 
 
@@ -258,7 +258,7 @@ def test_batches_have_rows(batch_size):
 def test_no_label():
     with pytest.raises(pk.PrepkitError, match="comes without labels: say label="):
         pk.Pipeline([pk.OneHot()]).fit(frame())
-    with pytest.raises(pk.PrepkitError, match="label='z' is no column of DataFrame; its columns are a, b, c, y"):
+    with pytest.raises(pk.PrepkitError, match="label='z' is no column of DataFrame: "):
         pk.Pipeline([pk.OneHot()]).fit(frame(), "z")
 
 

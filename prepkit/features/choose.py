@@ -44,7 +44,7 @@ class Drop(ColumnStage[Nothing]):
     def __post_init__(self) -> None:
         if self.columns is None:
             raise PrepkitError("Drop: say which columns, as in Drop('id').")
-        check_columns(self.columns, "Drop")
+        check_columns(self)
 
     def _left(self, spec: Spec) -> tuple[Column, ...]:
         gone = {c.name for c in self.selected(spec)}
@@ -133,7 +133,7 @@ class Map(ColumnStage[Nothing]):
             raise PrepkitError(f"Map: function={self.function!r}: give a function of a dict of tensors.")
         if not self.name:
             object.__setattr__(self, "name", getattr(self.function, "__name__", "function"))
-        check_columns(self.columns, "Map")
+        check_columns(self)
 
     def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
         return {}

@@ -82,7 +82,7 @@ class Clip(ColumnStage[Bounds]):
                 raise PrepkitError(f"Clip: {name}={bound}: give a finite number, or None for no bound.")
         if self.low is not None and self.high is not None and not self.low < self.high:
             raise PrepkitError(f"Clip: low={self.low} is not below high={self.high}.")
-        check_columns(self.columns, "Clip")
+        check_columns(self)
 
     def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
         if self.quantiles is None and self.iqr is None:

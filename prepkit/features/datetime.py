@@ -57,7 +57,7 @@ class Datetime(ColumnStage[Nothing]):
         wrong = [p for p in self.parts if p not in (*LINEAR, *CYCLES)]
         if wrong or not self.parts:
             raise PrepkitError(f"Datetime: parts={self.parts}: choose from {', '.join((*LINEAR, *CYCLES))}.")
-        check_columns(self.columns, "Datetime")
+        check_columns(self)
 
     def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
         return {}

@@ -79,7 +79,7 @@ class OneHot(ColumnStage[Categories]):
             raise PrepkitError(f"OneHot: max_categories={self.max_categories}: give 1 or more, or None for no limit.")
         if self.min_frequency is not None and self.min_frequency <= 0:
             raise PrepkitError(f"OneHot: min_frequency={self.min_frequency}: give a number of rows or a share below 1.")
-        check_columns(self.columns, "OneHot")
+        check_columns(self)
 
     def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
         return {c.name: ("vocabulary",) for c in self.selected(spec)}
@@ -200,7 +200,7 @@ class Lookup(ColumnStage[Categories]):
     def __post_init__(self) -> None:
         if self.max_tokens is not None and self.max_tokens < 3:
             raise PrepkitError(f"Lookup: max_tokens={self.max_tokens}: give 3 or more (0 and 1 are taken), or None.")
-        check_columns(self.columns, "Lookup")
+        check_columns(self)
 
     def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
         return {c.name: ("vocabulary",) for c in self.selected(spec)}
@@ -275,7 +275,7 @@ class Hash(ColumnStage[Nothing]):
             raise PrepkitError(f"Hash: bins={self.bins}: give 2 or more.")
         if self.columns is None:
             raise PrepkitError("Hash: say which columns, as in Hash('zip', bins=64).")
-        check_columns(self.columns, "Hash")
+        check_columns(self)
 
     def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
         return {}

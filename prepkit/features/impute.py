@@ -70,11 +70,11 @@ class Impute(ColumnStage[Fill]):
     def __post_init__(self) -> None:
         one_of(self.numeric, NUMERIC, "Impute: numeric")
         one_of(self.categorical, CATEGORICAL, "Impute: categorical")
-        if not abs(self.fill_value) <= np.finfo(np.float32).max:
+        if not abs(self.fill_value) <= float(np.finfo(np.float32).max):
             raise PrepkitError(f"Impute: fill_value={self.fill_value}: give a finite number that float32 can hold.")
         if not self.fill_category.strip():
             raise PrepkitError("Impute: fill_category is blank, which means missing: give a word.")
-        check_columns(self.columns, "Impute")
+        check_columns(self)
 
     def _strategy(self, column: Column) -> str:
         if column.kind in ("categorical", "text"):

@@ -91,7 +91,7 @@ class Rescale(ColumnStage[Scale]):
             raise PrepkitError(f"Rescale: maximum={self.maximum}: give a positive number, such as 255.")
         if self.clip and self.method not in ("minmax", "unit"):
             raise PrepkitError(f"Rescale: clip=True goes with 'minmax' and 'unit', not {self.method!r}: use Clip.")
-        check_columns(self.columns, "Rescale")
+        check_columns(self)
 
     def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
         return {s: NEEDS[self.method] for c in self.selected(spec) for s in c.series}
@@ -195,7 +195,7 @@ def shifted(x: tf.Tensor, shift: np.ndarray, scale: np.ndarray) -> tf.Tensor:
     The product stands between them, or else TensorFlow adds the two constants up before it runs.
     Columns whose numbers float32 cannot hold are calculated in float64.
     """
-    if x.dtype == tf.float32 and (np.abs(shift).max() > LARGE or scale.max() > LARGE):
+    if x.dtype == tf.float32 and not (np.abs(shift).max() < LARGE and 1 / LARGE < scale.min() <= scale.max() < LARGE):
         return tf.cast(shifted(tf.cast(x, tf.float64), shift, scale), tf.float32)
     high = shift.astype(x.dtype.as_numpy_dtype)
     y = (x - high) * scale.astype(high.dtype)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from prepkit.core import Blocks, ColumnStage, Known, Nothing, check_columns, taken
 from prepkit.errors import PrepkitError
+from prepkit.parse import SPACES
 from prepkit.scan import Statistic
 from prepkit.spec import STRINGS, Column, Kind, Spec
 
@@ -53,7 +54,7 @@ class Text(ColumnStage[Nothing]):
             raise PrepkitError(f"Text: bins={self.bins}: give 2 or more.")
         if not (len(self.ngrams) == 2 and 1 <= self.ngrams[0] <= self.ngrams[1]):
             raise PrepkitError(f"Text: ngrams={self.ngrams}: give the shortest and the longest length, as in (2, 4).")
-        check_columns(self.columns, "Text")
+        check_columns(self)
 
     def selected(self, spec: Spec) -> tuple[Column, ...]:
         if self.columns is None:
@@ -93,7 +94,7 @@ class Text(ColumnStage[Nothing]):
         return out
 
     def _encoded(self, text: tf.Tensor) -> tf.Tensor:
-        clean = tf.strings.regex_replace(tf.strings.lower(text, encoding="utf-8"), r"\s+", " ")
+        clean = tf.strings.regex_replace(tf.strings.lower(text, encoding="utf-8"), f"[{SPACES}]+", " ")
         padded = tf.where(text == "", text, tf.strings.join([" ", clean, " "]))
         letters = tf.strings.unicode_split(padded, "UTF-8", errors="replace")
         grams = tf.strings.ngrams(letters, tuple(range(self.ngrams[0], self.ngrams[1] + 1)), separator="")

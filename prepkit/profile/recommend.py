@@ -26,8 +26,9 @@ from prepkit.spec import Column, Kind, Spec
 
 MANY = 40  # categories; with more of them
 SPARSE = 10  # and fewer rows for each than this, their spellings tell more than they do
-FAR = 10  # interquartile ranges: of a normal distribution, 13 standard deviations
+FAR = 6  # interquartile ranges; of a normal distribution, 8 standard deviations
 WIDE = 500  # one-hot columns for one column, at most
+FEWEST_BINS, MOST_BINS = 64, 1024
 RARE = 0.2  # share of the rows, times the number of classes, below which a class is rare
 
 
@@ -136,8 +137,16 @@ def _categories(columns: Sequence[Column], decoded: Mapping[str, Any]) -> list[S
         stages.append(OneHot(max_categories=limit, columns=dense if sparse else None, reason=why))
     if sparse or texts:
         why = f"free text, or fewer than {SPARSE} rows for each of more than {MANY} categories"
-        stages.append(Text(columns=[*sparse, *texts] if sparse else None, reason=why))
+        rows = len(decoded[(sparse or texts)[0]])
+        bins = _bins(rows, len(sparse) + len(texts))
+        stages.append(Text(bins=bins, columns=[*sparse, *texts] if sparse else None, reason=why))
     return stages
+
+
+def _bins(rows: int, columns: int) -> int:
+    """A power of two, at most half as many for all columns together as there are rows to learn them from."""
+    fitting = max(1, rows // (2 * columns))
+    return min(MOST_BINS, max(FEWEST_BINS, 1 << (fitting.bit_length() - 1)))
 
 
 def _rows_each(values: Coded) -> float:

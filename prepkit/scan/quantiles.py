@@ -161,7 +161,7 @@ class Quantiles:
 
 
 def _order_statistics(values: np.ndarray, ranks: Sequence[int]) -> dict[int, float]:
-    """The values at rising `ranks`. One rank at a time, neighbours by a maximum: several in one np.partition cost more."""
+    """The values at rising `ranks`, one at a time and neighbours by a maximum: np.partition by several costs more."""
     out: dict[int, float] = {}
     smallest, parted = values, len(values)  # the `parted` smallest values lie in `smallest`
     for rank in reversed(ranks):

@@ -88,8 +88,8 @@ class TensorDataset(Source):
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
             if not self.batched and "Cannot batch tensors with different shapes" in error.message:
                 raise PrepkitError(
-                    f"the elements of the dataset have different shapes ({_plain(error)}): say batched=True if they are "
-                    "batches; if they are rows, pad them."
+                    f"the elements of the dataset have different shapes ({_plain(error)}): say batched=True if they "
+                    "are batches; if they are rows, pad them."
                 ) from error
             if not self.file:
                 raise
@@ -148,7 +148,7 @@ def split_element(element: Any) -> tuple[Any, Any, Any]:
     if isinstance(element, tuple):
         if not 1 <= len(element) <= 3:
             raise PrepkitError(f"the dataset has elements of {len(element)} parts: give x, (x, y) or (x, y, weight).")
-        return (*element, None, None)[:3]  # type: ignore[return-value]
+        return (*element, None, None)[:3]
     return element, None, None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import importlib
 import itertools
 import re
 import zipfile
@@ -33,6 +34,7 @@ SUFFIXES = {
 }
 DELIMITERS = ",;\t|"
 CSV_BLOCK = 2**23  # bytes of text at a time
+CSV_COLUMN = 2**12  # and at least so many for each column, for each costs some time in every block
 
 
 def find_files(data: str | Path | Sequence[str | Path]) -> tuple[list[Path], str]:
@@ -116,7 +118,7 @@ def _read_csv(file: Path) -> Iterator[dict[str, RawColumn]]:
 def _open_csv(file: Path, delimiter: str, names: Sequence[str] = (), *, threads: bool = True) -> Any:
     return pa.csv.open_csv(
         file,
-        read_options=pa.csv.ReadOptions(block_size=CSV_BLOCK, use_threads=threads),
+        read_options=pa.csv.ReadOptions(block_size=max(CSV_BLOCK, len(names) * CSV_COLUMN), use_threads=threads),
         parse_options=pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         convert_options=pa.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
@@ -249,7 +251,7 @@ def read_tfrecord(files: Sequence[Path], features: Mapping[str, Any] | None) -> 
     absent = tf.int64.min
 
     def parse(batch: Any) -> dict[str, Any]:
-        out = tf.io.parse_example(batch, spec)
+        out: dict[str, Any] = tf.io.parse_example(batch, spec)
         for name, feature in spec.items():
             if not features and feature.dtype == tf.int64:
                 x = out[name]
@@ -266,8 +268,8 @@ def _compression(file: Path) -> str:
 
 def _infer_features(records: Any, files: Sequence[Path]) -> dict[str, Any]:
     import tensorflow as tf
-    from google.protobuf.message import DecodeError
 
+    broken = importlib.import_module("google.protobuf.message").DecodeError  # it has no type hints
     where = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
     kinds = {
         "bytes_list": (tf.string, ""),
@@ -287,7 +289,7 @@ def _infer_features(records: Any, files: Sequence[Path]) -> dict[str, Any]:
                         f"{where}: feature {name!r} has {seen[name][1]} values ({seen[name][0]}) in one record and "
                         f"{len(values)} ({kind}) in another: give a tf.data.Dataset that parses and pads it."
                     )
-    except (tf.errors.DataLossError, DecodeError) as error:
+    except (tf.errors.DataLossError, broken) as error:
         raise PrepkitError(f"{where} cannot be read as TFRecord of tf.train.Example: {plain(error)}.") from error
     if not seen:
         raise PrepkitError(f"{where} has no records with features: nothing to prepare.")

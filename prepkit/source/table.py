@@ -169,7 +169,7 @@ def _from_narrow(data: Any, name: str) -> Any:
 def _unmasked(values: Any) -> np.ndarray:
     """As numpy, NaN for what a masked array hides."""
     if isinstance(values, np.ma.MaskedArray) and values.dtype.kind in "biuf":
-        return np.asarray(values.astype(np.float64).filled(np.nan))
+        return np.asarray(np.ma.filled(values.astype(np.float64), np.nan))
     return np.asarray(values)
 
 
@@ -190,9 +190,7 @@ def from_arrays(x: Any, y: Any = None, weight: Any = None) -> Table:
         raise PrepkitError(f"X is ragged ({error}): give rows of equal length.") from error
     if array.ndim == 0:
         raise PrepkitError(f"X is the single value {x!r}: give a matrix with a row each.")
-    if array.ndim == 1 and array.dtype.kind in "OUSM":
-        return Table({"x": as_column(array, "x")}, structure="array", name="X", **beside)
-    if array.ndim == 2 and array.dtype.kind in "OUS":
+    if array.ndim <= 2 and array.dtype.kind in "OUSM":
         return _from_objects(array, beside)
     if array.dtype.kind not in "biuf":
         raise PrepkitError(f"X is an array of {array.dtype} of shape {array.shape}: give numbers, or a data frame.")
@@ -203,10 +201,13 @@ def from_arrays(x: Any, y: Any = None, weight: Any = None) -> Table:
 
 
 def _from_objects(array: np.ndarray, beside: Mapping[str, Any]) -> Table:
-    """A matrix of objects: of numbers only, as one of numbers; else columns x0, x1, ..."""
-    columns = {f"x{i}": as_column(array[:, i], f"x{i}") for i in range(array.shape[1])}
+    """Objects: of numbers only, as a matrix of them; one column of others as "x"; several as x0, x1, ..."""
+    matrix = array[:, None] if array.ndim == 1 else array
+    columns = {f"x{i}": as_column(matrix[:, i], f"x{i}") for i in range(matrix.shape[1])}
     types = [c.type for c in columns.values()]
-    if all(pa.types.is_integer(t) or pa.types.is_floating(t) or pa.types.is_null(t) for t in types):
+    if types and all(pa.types.is_integer(t) or pa.types.is_floating(t) or pa.types.is_null(t) for t in types):
         numbers = [c.cast(pa.float64()).to_numpy(zero_copy_only=False) for c in columns.values()]
         return Table({}, matrix=np.stack(numbers, 1), structure="array", name="X", **beside)
+    if array.ndim == 1:
+        return Table({"x": columns["x0"]}, structure="array", name="X", **beside)
     return Table(columns, name="X", **beside)
