@@ -19,7 +19,6 @@ html_copy_source = False
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings say more
-add_module_names = False
 napoleon_custom_sections = ["Source"]
 napoleon_use_rtype = False
 

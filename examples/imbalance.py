@@ -1,15 +1,12 @@
 """900 rows of one class against 100 of the other: the plain network never predicts the minority.
 
 Four columns of different units, in which the classes overlap: even the best rule would call only
-4.5 % of the minority more likely to be of it than not, and "always the majority" is right nine times
-in ten. Scaling lets the network learn; that the minority counts is what Rebalance("class_weight")
-does, at a price in accuracy and precision that only the user can weigh. Test: 9,000 + 1,000 new rows.
+4.5 % of the minority more likely to be of it than not. Scaling lets the network learn; that the
+minority counts is what Rebalance("class_weight") does, at a price in accuracy and precision that only
+the user can weigh. Moving the threshold from 0.5 to the share of the minority (last column) does
+nearly the same for the scaled network. Test: 9,000 and 1,000 new rows.
 
-Measured by `python examples/imbalance.py` with seeds 0, 1 and 2, TensorFlow 2.21 on a CPU:
-raw               recall of the minority 0.000, accuracy 0.899 to 0.900, balanced accuracy 0.499 to 0.500
-scaled            recall 0.000 to 0.047, accuracy 0.900, balanced accuracy 0.500 to 0.521
-scaled, balanced  recall 0.650 to 0.747, accuracy 0.646 to 0.711, balanced accuracy 0.684 to 0.694
-No rule can have more than 0.691 on average over new rows; the precision of the last is 0.185 to 0.204.
+MEASURED
 """
 
 import keras
@@ -66,13 +63,13 @@ def train(recipe, seed, epochs):
 
 def main(quick=False):
     seeds, epochs = ([0], 10) if quick else ([0, 1, 2], 20)
-    print(f"{'data':<18}{'seed':>5}{'recall':>8}{'precision':>11}{'accuracy':>10}{'balanced accuracy':>19}{'at 0.1':>8}")
+    print(f"{'data':<18}{'seed':>5}{'recall':>8}{'precision':>11}{'accuracy':>10}{'balanced accuracy':>19}  at 0.1")
     results = {}
     for name, recipe in RECIPES.items():
         results[name] = [train(recipe, seed, epochs) for seed in seeds]
         for seed, r in zip(seeds, results[name], strict=True):
-            line = f"{r['recall']:8.3f}{r['precision']:11.3f}{r['accuracy']:10.3f}{r['balanced accuracy']:19.3f}"
-            print(f"{name:<18}{seed:5}{line}{r['at 0.1']:8.3f}")
+            widths = zip(r.values(), (8, 11, 10, 19, 8), strict=True)
+            print(f"{name:<18}{seed:5}" + "".join(f"{value:{width}.3f}" for value, width in widths))
     return results
 
 

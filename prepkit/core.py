@@ -7,7 +7,7 @@ import fnmatch
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -20,7 +20,6 @@ Blocks = dict[str, tf.Tensor]  # block -> (rows, width) of its columns side by s
 Known = Mapping[tuple[str, Statistic], Any]  # (series, statistic) -> what was measured on the training rows
 Selection = str | Sequence[str] | Callable[[Column], bool] | None
 Learned = TypeVar("Learned")
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -77,14 +76,6 @@ class Stage(ABC, Generic[Learned]):
     def carry(self, learned: Learned, series: str, statistic: Accumulator) -> Accumulator | None:
         """What a statistic of a selected series is behind the stage; None where it must be measured anew."""
         return None
-
-
-def as_written(function: F) -> F:
-    """Mark a function that TensorFlow traces as it is.
-
-    AutoGraph would parse it from its file and rewrite it: slower, and wrong once the file has changed.
-    """
-    return cast(F, tf.autograph.experimental.do_not_convert(function))
 
 
 class ColumnStage(Stage[Learned]):

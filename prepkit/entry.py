@@ -28,6 +28,7 @@ from prepkit.spec import CODES, NUMBERS, STRINGS, Column, Spec
 
 UNSEEN = -2
 WHOLE = 2.0**63  # beyond are no numbers of int64
+REMEMBERED = 100_000  # words, about 20 MB
 TRANSPOSED = 2**28  # bytes of a matrix up to which it is copied to be measured
 BETWEEN = "\x1f"  # column number and category, in the keys of the one lookup table
 
@@ -352,16 +353,32 @@ def _decode_strings(raw: Any, column: Column) -> Any:
     encoded = raw if pa.types.is_dictionary(raw.type) else raw.dictionary_encode()
     words = _as_text(encoded.dictionary, column.name).fill_null("")
     codes = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
-    texts = (
-        tf.constant(words.to_numpy(zero_copy_only=False).astype(object), tf.string) if len(words) else tf.constant([""])
-    )
     if column.kind not in ("categorical", "text"):
+        texts = tf.constant(words.to_pylist() or [""], tf.string)
         values = enter_column(texts, column, column.entered(coded=False).block).numpy()
         return np.append(values[: len(words)], np.array(np.nan, values.dtype))[codes]
-    cleaned = [v.decode("utf-8", "replace") for v in category(texts, column.missing).numpy()[: len(words)]]
+    cleaned = _cleaned(words.to_pylist(), column.missing)
     values_of: dict[str, int] = {}
     place = np.array([-1 if w == "" else values_of.setdefault(w, len(values_of)) for w in cleaned] + [-1], np.int32)
     return Coded(place[codes], list(values_of))
+
+
+def _cleaned(words: list[str], missing: tuple[str, ...]) -> list[str]:
+    """`parse.category` of each word; those of the last chunks are remembered, for the next have the same."""
+    known = _memory(missing)
+    new = [w for w in words if w not in known]
+    if len(known) + len(new) > REMEMBERED:
+        known.clear()
+        new = words
+    if new:
+        clean = category(tf.constant(new, tf.string), missing).numpy().tolist()
+        known.update(zip(new, (v.decode("utf-8", "replace") for v in clean), strict=True))
+    return [known[w] for w in words]
+
+
+@lru_cache(maxsize=16)
+def _memory(missing: tuple[str, ...]) -> dict[str, str]:
+    return {}
 
 
 def _plain_numbers(raw: Any, column: Column) -> np.ndarray | None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from prepkit.core import as_written
+from prepkit.graph import as_written
 
 Arrays = Mapping[str, np.ndarray]
 AUTOTUNE = tf.data.AUTOTUNE

@@ -92,7 +92,8 @@ def infer(
     if chunk.matrix is not None:
         columns = [judged(f"x{i}", chunk.matrix[:, i]) for i in range(chunk.matrix.shape[1])]
     else:
-        columns = [judged(name, values) for name, values in chunk.columns.items()]
+        read = {n: values.dictionary_decode() if n in chunk.plain else values for n, values in chunk.columns.items()}
+        columns = [judged(name, values) for name, values in read.items()]
     if unknown := [n for n in kinds if n not in {c.name for c in columns}]:
         raise PrepkitError(f"kinds names columns {unknown}, which are not there: {[c.name for c in columns][:20]} are.")
     columns = [

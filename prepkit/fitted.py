@@ -12,10 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from prepkit import storage
-from prepkit.core import Stage, as_written
+from prepkit.core import Stage
 from prepkit.errors import PrepkitError
 from prepkit.feed import from_chunks, from_memory, from_stream
 from prepkit.flow import Flow
+from prepkit.graph import as_written
 from prepkit.labels import LabelEncoder, decode_label, formed
 from prepkit.metadata import Metadata, class_weights
 from prepkit.source import RawChunk, Source, as_source

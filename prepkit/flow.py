@@ -10,10 +10,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from prepkit.core import Blocks, Stage, as_written
+from prepkit.core import Blocks, Stage
 from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
 from prepkit.features.choose import unpacked
+from prepkit.graph import as_written
 from prepkit.spec import Spec
 
 FIX = {

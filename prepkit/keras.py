@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from prepkit.core import as_written
 from prepkit.entry import Entry, decode_column
 from prepkit.errors import PrepkitError
 from prepkit.flow import Flow
+from prepkit.graph import as_written
 from prepkit.scan import Coded
 from prepkit.source import RawChunk, as_source
 from prepkit.source.dataset import check_spec, split_element
@@ -70,6 +70,8 @@ class Served(keras.Model):  # type: ignore[misc]
         raw = row["x"] if flow.entry.raw.structure == "array" else row
         features = flow.features(raw)
         try:
+            if isinstance(model, keras.Sequential) and not model.built:
+                model.build((None, *features.shape[1:]))  # rather than for the one row below
             out = served.probabilities(features)
         except Exception as error:  # whatever a model raises that was made for other features
             got = _shapes(features)

@@ -54,9 +54,10 @@ class Pipeline:
     labels: Literal["int", "one_hot"] = "int"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.stages, Iterable):
+        stages: Any = self.stages
+        if isinstance(stages, str) or not isinstance(stages, Iterable):
             raise PrepkitError("Pipeline takes a list of stages, as in Pipeline([Impute(), Rescale('standard')]).")
-        object.__setattr__(self, "stages", tuple(self.stages))
+        object.__setattr__(self, "stages", tuple(stages))
         one_of(self.output, ("dense", "dict"), "Pipeline: output")
         one_of(self.labels, ("int", "one_hot"), "Pipeline: labels")
         _check_composition(self.stages)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -169,7 +170,7 @@ def check_batches_of_training_rows_do_not_matter(i: int) -> None:
     ends = [0, 1, 2, 9, 16, 16, N]  # an empty batch among them
 
     def batches() -> Any:
-        for start, end in zip(ends, ends[1:], strict=False):
+        for start, end in itertools.pairwise(ends):
             yield {name: x[start:end] for name, x in raw.items()}, labels(N)[start:end]
 
     signature = {n: tf.TensorSpec((None, *x.shape[1:]), tf.as_dtype(x.dtype)) for n, x in raw.items()}
@@ -190,7 +191,7 @@ def check_order_of_columns_does_not_matter(i: int) -> None:
     case = CASES[i]
     backwards = dict(reversed(of(case).items()))
     assert_same(plain(fitted(i).flow.features(tensors(backwards))), expected(i))
-    (from_frame,) = [x for x in fitted(i).transform(backwards, batch_size=N).as_numpy_iterator()]
+    (from_frame,) = list(fitted(i).transform(backwards, batch_size=N).as_numpy_iterator())
     assert_same(plain(from_frame), expected(i), 1e-6, 1e-6)
     other = plain(fit(case, backwards).flow.features(tensors(of(case))))
     assert sorted(other) == sorted(expected(i))

@@ -20,5 +20,5 @@ settings.register_profile(
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=SLOW,
 )
-settings.register_profile("thorough", max_examples=300, deadline=None, suppress_health_check=SLOW)
+settings.register_profile("thorough", max_examples=150, deadline=None, suppress_health_check=SLOW)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

@@ -17,7 +17,7 @@ PACKAGE = Path(prepkit.__path__[0])
 # What a row meets, top to bottom; PUBLIC knows all but the command line.
 PUBLIC = ""  # prepkit/__init__.py
 ORDER = [
-    *["errors", "progress", "spec", "parse", "scan", "source", "labels", "core", "entry"],
+    *["errors", "progress", "graph", "spec", "parse", "scan", "source", "labels", "core", "entry"],
     *["features", "rows", "flow", "fit", "feed", "storage", "metadata", "keras", "parity", "fitted", "pipeline"],
     *["profile", "ablation", "doctor", "report", "shards", "datasets", "demo"],
     *[PUBLIC, "cli", "__main__"],

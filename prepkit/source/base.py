@@ -26,12 +26,14 @@ class RawChunk:
         matrix: numbers of shape (rows, columns), where the features came as one matrix.
         label: beside the features, or taken out of them; None if there is none.
         weight: float64 (rows,), or None.
+        plain: columns of strings that were coded by a dictionary only in reading: nobody declared them categories.
     """
 
     columns: Mapping[str, RawColumn]
     matrix: np.ndarray | None = None
     label: RawColumn | None = None
     weight: np.ndarray | None = None
+    plain: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         if self.matrix is not None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from prepkit.errors import PrepkitError
+from prepkit.graph import as_written
 from prepkit.source.base import RawChunk, RawColumn, Source, chunk_rows, column_of, weights_of
 
 SCAN_BATCH = 8192  # rows at a time while fitting, at most
@@ -80,7 +81,8 @@ class TensorDataset(Source):
     def chunks(self, rng: np.random.Generator | None = None) -> Iterator[RawChunk]:
         start = 0
         try:
-            for element in self.dataset.rebatch(self._rows).prefetch(2):
+            batches = self.dataset.rebatch(self._rows).map(_coded, num_parallel_calls=tf.data.AUTOTUNE)
+            for element in batches.prefetch(2):
                 chunk = self._chunk(*self.separate(element), start)
                 start += len(chunk)
                 if len(chunk):
@@ -103,7 +105,8 @@ class TensorDataset(Source):
         weight = None if w is None else weights_of(w, self.name, start)
         if isinstance(x, Mapping):
             columns = {name: _numpy(tensor, name) for name, tensor in x.items()}
-            return RawChunk(columns, label=label, weight=weight)
+            plain = frozenset(name for name, column in columns.items() if isinstance(column, pa.DictionaryArray))
+            return RawChunk(columns, label=label, weight=weight, plain=plain)
         array = _numpy(x, "x")
         if isinstance(array, np.ndarray) and array.ndim <= 2:
             matrix = array[:, None] if array.ndim == 1 else array
@@ -111,16 +114,33 @@ class TensorDataset(Source):
         return RawChunk({"x": array}, label=label, weight=weight)
 
 
-def _numpy(tensor: tf.Tensor, name: str) -> RawColumn:
-    """A tensor as numbers, or as a pyarrow array of bytes."""
-    array = (tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor).numpy()
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if tensor.dtype != tf.string:
-        return array
-    if array.ndim != 1:
+@as_written
+def _coded(*element: Any) -> Any:
+    """Each column of strings as its distinct ones and where they occur: the graph counts them, not Python."""
+
+    def coded(tensor: Any) -> Any:
+        if isinstance(tensor, tf.Tensor) and tensor.dtype == tf.string and _is_column(tensor.shape):
+            return tuple(tf.unique(tf.reshape(tensor, [-1])))
+        return tensor
+
+    x, *rest = element
+    x = {name: coded(t) for name, t in x.items()} if isinstance(x, Mapping) else x
+    return (x, *map(coded, rest)) if rest else x
+
+
+def _is_column(shape: tf.TensorShape) -> bool:
+    return bool(shape.rank == 1 or (shape.rank == 2 and shape[1] == 1))
+
+
+def _numpy(tensor: Any, name: str) -> RawColumn:
+    """A tensor as numbers; strings, as `_coded` has them, as a pyarrow dictionary array."""
+    if isinstance(tensor, tuple):
+        words, codes = tensor
+        return pa.DictionaryArray.from_arrays(codes.numpy(), pa.array(words.numpy(), pa.large_binary()))
+    if tensor.dtype == tf.string:
         raise PrepkitError(f"{name!r} of the dataset has strings of shape {tensor.shape}: give one string a row.")
-    return pa.array(array, pa.large_binary())
+    array = (tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor).numpy()
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
 
 def _plain(error: tf.errors.OpError) -> str:

@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,8 @@ class Files(Source):
         self.name = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
         if kind == "parquet":
             self.n_rows = sum(_opened(f).metadata.num_rows for f in files)
+        # Strings are read as dictionaries, for speed; that does not make them categories.
+        self.plain = frozenset(_strings(files[0])) if kind == "parquet" else frozenset()
 
     def chunks(self, rng: np.random.Generator | None = None) -> Iterator[RawChunk]:
         read = {"csv": _read_csv, "parquet": lambda f: _read_parquet(f, rng), "npz": _read_npz}[self.kind]
@@ -85,7 +88,7 @@ class Files(Source):
                     differ = sorted(set(names) ^ set(columns))
                     raise PrepkitError(f"{file.name} has other columns than {self.files[0].name}: {differ[:8]} differ.")
                 label = self.label if self.required or self.label in columns else None
-                chunk = _split(columns, label, file.name)
+                chunk = replace(_split(columns, label, file.name), plain=self.plain)
                 rows += len(chunk)
                 yield chunk
         if not rows:
@@ -177,19 +180,24 @@ def _opened(file: Path) -> Any:
         raise PrepkitError(f"{file.name} cannot be read as Parquet: {error}") from error
 
 
+def _strings(file: Path) -> list[str]:
+    schema = _opened(file).schema_arrow
+    return [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
+
+
 def _read_parquet(file: Path, rng: np.random.Generator | None) -> Iterator[dict[str, RawColumn]]:
     schema = _opened(file).schema_arrow
     _refuse_twice(file, schema.names)
-    strings = [f.name for f in schema if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)]
     # Buffered ahead, the whole file stays in memory.
-    reader = pa.parquet.ParquetFile(file, read_dictionary=strings, pre_buffer=False)
+    reader = pa.parquet.ParquetFile(file, read_dictionary=_strings(file), pre_buffer=False)
     groups = None if rng is None else rng.permutation(reader.num_row_groups).tolist()
     try:
         for batch in reader.iter_batches(batch_size=chunk_rows(8 * len(schema)), row_groups=groups):
             if batch.num_rows:
                 yield dict(zip(schema.names, batch.columns, strict=True))
     except (pa.ArrowInvalid, OSError) as error:
-        raise PrepkitError(f"{file.name} cannot be read as Parquet: {error}: write it again.") from error
+        said = " ".join(str(error).split()).rstrip(".")
+        raise PrepkitError(f"{file.name} cannot be read as Parquet: {said}: write it again.") from error
 
 
 def _read_npz(file: Path) -> Iterator[dict[str, RawColumn]]:
@@ -222,9 +230,12 @@ def _npz_chunks(file: Path, archive: zipfile.ZipFile) -> Iterator[dict[str, RawC
 
 
 def _npy_header(stream: Any, where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    version = np.lib.format.read_magic(stream)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(stream)
+    try:
+        version = np.lib.format.read_magic(stream)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(stream)
+    except ValueError as error:
+        raise PrepkitError(f"{where} is no array ({error}): save it again.") from error
     if dtype.hasobject:
         raise PrepkitError(f"{where} holds Python objects, which only running code can read: save numbers or strings.")
     if fortran and len(shape) > 1:

@@ -103,9 +103,13 @@ def _from_series(series: nw.Series[Any], name: str) -> RawColumn:
             return values
     array = _arrow(series, name)
     inner = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
-    if isinstance(inner, pa.BaseExtensionType):  # such as the intervals of pandas.cut, or periods
-        return pa.array([None if v is None or v != v else str(v) for v in series.to_list()], pa.string())
-    return array
+    if not isinstance(inner, pa.BaseExtensionType):
+        return array
+    if pa.types.is_dictionary(array.type):  # the intervals of pandas.cut; no other library has such
+        array = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+        words = pa.array([str(v) for v in series.to_native().cat.categories], pa.string())
+        return pa.DictionaryArray.from_arrays(array.indices, words)
+    return pa.array([None if v is None or v != v else str(v) for v in series.to_list()], pa.string())
 
 
 def _arrow(values: Any, name: str) -> RawColumn:
@@ -139,6 +143,8 @@ def as_column(values: Any, name: str) -> RawColumn:
         series = nw.from_native(values, series_only=True, pass_through=True)
         if isinstance(series, nw.Series):
             return _from_series(series, name)
+        if hasattr(values, "__arrow_array__"):  # an array of pandas' own, without an index
+            return _arrow(values, name)
     if isinstance(values, list | tuple):
         values = np.array(values, dtype=object) if any(isinstance(v, str) or v is None for v in values) else values
     try:

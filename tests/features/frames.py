@@ -20,13 +20,15 @@ def fit(stages: Any, data: Mapping[str, Any], *, output: str = "dense", **kinds:
 
 def transformed(fitted: pk.FittedPipeline, data: Mapping[str, Any]) -> dict[str, list[Any]]:
     """By feature name, or by column where the output is a dict: what comes out of `transform`."""
-    batches = [x for x in fitted.transform(dict(data), batch_size=3).as_numpy_iterator()]
+    batches = list(fitted.transform(dict(data), batch_size=3).as_numpy_iterator())
     if isinstance(batches[0], dict):
         return {name: np.concatenate([b[name] for b in batches]).tolist() for name in batches[0]}
     return dict(zip(fitted.feature_names, np.concatenate(batches).T.tolist(), strict=True))
 
 
-def done(stages: Any, data: Mapping[str, Any], new: Mapping[str, Any] | None = None, **more: Any) -> dict[str, list[Any]]:
+def done(
+    stages: Any, data: Mapping[str, Any], new: Mapping[str, Any] | None = None, **more: Any
+) -> dict[str, list[Any]]:
     """Fit, and transform the same rows or others."""
     return transformed(fit(stages, data, **more), data if new is None else new)
 

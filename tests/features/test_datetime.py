@@ -17,7 +17,12 @@ LEAP_DAYS = [int(pd.Timestamp(f"{y}-02-28 23:59:59").timestamp()) for y in (1600
 
 @given(st.lists(st.integers(FIRST, LAST), min_size=1, max_size=50))
 @example([FIRST, LAST, 0, -1, 1, -DAY, -DAY - 1, DAY - 1, *LEAP_DAYS, *(t + 1 for t in LEAP_DAYS)])
-@example([*(t + 1 + DAY for t in LEAP_DAYS), *(int(pd.Timestamp(f"{y}-12-31 23:59:59").timestamp()) for y in range(1995, 2010))])
+@example(
+    [
+        *(t + 1 + DAY for t in LEAP_DAYS),
+        *(int(pd.Timestamp(f"{y}-12-31 23:59:59").timestamp()) for y in range(1995, 2010)),
+    ]
+)
 def test_parts_are_those_of_pandas(seconds):
     times = pd.Series(np.array(seconds, "M8[s]"))
     found = {name: x.numpy() for name, x in parts_of(tf.constant(seconds, tf.float64)).items()}

@@ -31,7 +31,7 @@ def test_one_hot_in_all_combinations(unseen, max_categories, missing):
     places = [[n for n, hot in zip((*kept, *shared), row, strict=True) if hot] for row in rows]
     assert places == [[place] if place else [] for place in becomes.values()]
     cells = words("a", "c", "never", "")
-    np.testing.assert_array_equal(in_graph(fitted, {"c": cells}), list(zip(*transformed(fitted, NEW).values())))
+    np.testing.assert_array_equal(in_graph(fitted, {"c": cells}), np.array(list(transformed(fitted, NEW).values())).T)
 
 
 def test_no_training_cell_missing_gives_no_column_for_it():
@@ -63,7 +63,12 @@ def test_categories_that_are_called_like_the_shared_places():
 
 
 def test_several_columns_keep_their_places():
-    data = {"one": words("a", "b", None), "x": [1.0, 2.0, 3.0], "two": words("b", "c", "c"), "three": words("z", "z", "y")}
+    data = {
+        "one": words("a", "b", None),
+        "x": [1.0, 2.0, 3.0],
+        "two": words("b", "c", "c"),
+        "three": words("z", "z", "y"),
+    }
     fitted = fit([pk.Hash("three", 2), pk.OneHot()], data)
     found = transformed(fitted, data)
     assert {n: found[n] for n in found if "=" in n} == {
@@ -136,7 +141,9 @@ def test_lookup_beside_numbers_and_other_ids():
 
 
 def test_ids_are_no_numbers_to_calculate_with():
-    with pytest.raises(pk.PrepkitError, match=r"column 'c' \(id\) reaches the dense output as it is: ids are no numbers"):
+    with pytest.raises(
+        pk.PrepkitError, match=r"column 'c' \(id\) reaches the dense output as it is: ids are no numbers"
+    ):
         fit(pk.Lookup(), TRAIN)
 
 

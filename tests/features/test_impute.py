@@ -8,7 +8,9 @@ NAN = np.nan
 X = np.array([3.0, NAN, 1.0, 1.0, np.inf, 10.0])
 
 
-@pytest.mark.parametrize("strategy, value", [("median", 2.0), ("mean", 3.75), ("most_frequent", 1.0), ("constant", -5.0)])
+@pytest.mark.parametrize(
+    "strategy, value", [("median", 2.0), ("mean", 3.75), ("most_frequent", 1.0), ("constant", -5.0)]
+)
 def test_each_strategy_takes_infinite_cells_for_missing(strategy, value):
     found = done(pk.Impute(strategy, fill_value=-5.0), {"x": X})
     assert found == {"x": [3.0, value, 1.0, 1.0, value, 10.0]}
@@ -146,8 +148,14 @@ def test_nothing_is_missing_behind_it():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: pk.Impute("middle"), "Impute: numeric='middle': choose from 'median', 'mean', 'most_frequent', 'constant'."),
-        (lambda: pk.Impute(categorical="x"), "Impute: categorical='x': choose from 'missing', 'most_frequent', 'constant'."),
+        (
+            lambda: pk.Impute("middle"),
+            "Impute: numeric='middle': choose from 'median', 'mean', 'most_frequent', 'constant'.",
+        ),
+        (
+            lambda: pk.Impute(categorical="x"),
+            "Impute: categorical='x': choose from 'missing', 'most_frequent', 'constant'.",
+        ),
         (lambda: pk.Impute(fill_value=NAN), "Impute: fill_value=nan: give a finite number that float32 can hold."),
         (lambda: pk.Impute(fill_value=1e39), "Impute: fill_value=1e[+]39: give a finite number that float32 can hold."),
         (lambda: pk.Impute(fill_category=" "), "Impute: fill_category is blank, which means missing: give a word."),
@@ -172,4 +180,9 @@ def test_a_column_without_any_value(numeric):
 def test_a_categorical_column_without_any_value():
     message = r"column 'c' has no value in the training rows, so none is most frequent: Drop\('c'\) before"
     with pytest.raises(pk.PrepkitError, match=message):
-        fit(pk.Impute(categorical="most_frequent"), {"c": words(None, ""), "z": [1.0, 2.0]}, output="dict", c="categorical")
+        fit(
+            pk.Impute(categorical="most_frequent"),
+            {"c": words(None, ""), "z": [1.0, 2.0]},
+            output="dict",
+            c="categorical",
+        )

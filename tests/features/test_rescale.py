@@ -174,7 +174,10 @@ def test_the_largest_and_smallest_float32_numbers(method, x):
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: pk.Rescale("norm"), "Rescale: method='norm': choose from 'standard', 'minmax', 'robust', 'squash', 'unit'."),
+        (
+            lambda: pk.Rescale("norm"),
+            "Rescale: method='norm': choose from 'standard', 'minmax', 'robust', 'squash', 'unit'.",
+        ),
         (lambda: pk.Rescale("unit", maximum=0), "Rescale: maximum=0: give a positive number, such as 255."),
         (lambda: pk.Rescale("unit", maximum=np.inf), "Rescale: maximum=inf: give a positive number, such as 255."),
         (lambda: pk.Rescale(clip=True), "Rescale: clip=True goes with 'minmax' and 'unit', not 'standard': use Clip."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest import mock
@@ -9,12 +10,18 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from hypothesis import settings
 from hypothesis import strategies as st
 
 import prepkit as pk
 from tests.scan.columns import FORMS, OFFSETS, SCALES, values
 
 Columns = dict[str, np.ndarray]
+
+
+def examples(n: int) -> settings:
+    """So many in the quick profile of tests/conftest.py, and in the thorough one as many times more as there."""
+    return settings(max_examples=max(1, n * settings.default.max_examples // 15))
 
 
 @st.composite
@@ -49,7 +56,7 @@ def as_dataset(columns: Columns, cuts: Sequence[int]) -> tf.data.Dataset:
     ends = [0, *(c for c in cuts if c < n), n]
 
     def batches() -> Iterator[Any]:
-        for start, end in zip(ends, ends[1:], strict=False):
+        for start, end in itertools.pairwise(ends):
             yield {name: x[start:end] for name, x in columns.items()}, np.arange(start, end) % 2
 
     spec = {name: tf.TensorSpec((None,), x.dtype) for name, x in columns.items()}

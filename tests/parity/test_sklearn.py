@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, RobustScaler, StandardScaler
 from skrub import SquashingScaler
 
 import prepkit as pk
-from tests.parity.frames import CUTS, as_frame, assert_close, both_ways, cleaned, frames, one_after_another
+from tests.parity.frames import CUTS, as_frame, assert_close, both_ways, cleaned, examples, frames, one_after_another
 
 # Timestamps of today a millisecond apart, as float64; and narrow, yet not constant.
 TIMESTAMPS = {"at": 1.77e9 + np.arange(9) / 1000, "narrow": np.array([0, 1e-9] * 4 + [5e-10])}
@@ -24,7 +24,7 @@ TIMESTAMPS = {"at": 1.77e9 + np.arange(9) / 1000, "narrow": np.array([0, 1e-9] *
 
 @pytest.mark.parametrize("strategy", ["median", "mean", "most_frequent", "constant"])
 @given(columns=frames(), cuts=CUTS)
-@settings(max_examples=8)
+@examples(8)
 def test_impute(strategy, columns, cuts):
     imputer = SimpleImputer(strategy=strategy, fill_value=-7.0)
     for ours in both_ways([pk.Impute(strategy, fill_value=-7.0)], columns, cuts):
@@ -50,7 +50,7 @@ def spread(method, x):
 @pytest.mark.parametrize("method", SCALERS)
 @given(columns=frames(), cuts=CUTS)
 @example(columns=TIMESTAMPS, cuts=[4])
-@settings(max_examples=12)
+@examples(12)
 def test_rescale(method, columns, cuts):
     for ours in both_ways([pk.Rescale(method)], columns, cuts):
         for name, x in columns.items():
@@ -115,7 +115,7 @@ SEQUENCES = [  # the recipe first, then what else a user may write
 
 @pytest.mark.parametrize("names", SEQUENCES, ids=", ".join)
 @given(columns=frames(n_columns=10), cuts=CUTS)
-@settings(max_examples=5)
+@examples(5)
 def test_whole_sequences_are_fitted_one_after_another(names, columns, cuts):
     stages, steps = zip(*(STEPS[name] for name in names), strict=True)
     first = next((n for n in names if n in SCALERS), "")
@@ -167,7 +167,7 @@ UNKNOWN = {"infrequent_if_exist": "infrequent_if_exist", "ignore": "zeros"}
 @pytest.mark.parametrize("handle_unknown", UNKNOWN)
 @pytest.mark.parametrize("limits", LIMITS, ids=repr)
 @given(frame=word_frames(), new=word_frames())
-@settings(max_examples=6)
+@examples(6)
 def test_one_hot(limits, handle_unknown, frame, new):
     stage = pk.OneHot(**limits, unseen=UNKNOWN[handle_unknown])
     fitted = pk.Pipeline([stage]).fit(frame.assign(y=np.arange(len(frame)) % 2), label="y", kinds=kinds(frame))
@@ -192,7 +192,7 @@ def out_names(encoder):
 
 @pytest.mark.parametrize("categorical", ["missing", "most_frequent", "constant"])
 @given(frame=word_frames(), gone=st.lists(st.booleans(), min_size=72, max_size=72))
-@settings(max_examples=6)
+@examples(6)
 def test_impute_then_one_hot(categorical, frame, gone):
     """The filling is counted when it is judged what is infrequent."""
     holes = frame.mask(np.array(gone[: frame.size]).reshape(frame.shape))
@@ -223,7 +223,7 @@ def test_standard_is_keras_normalization_on_clean_data(seed, offset, scale):
 
 @pytest.mark.parametrize("max_tokens", [None, 4])
 @given(order=st.permutations(["a", "b", "c", "d", "é"]), new=st.lists(WORDS | st.just(""), min_size=1))
-@settings(max_examples=6)
+@examples(6)
 def test_lookup_is_keras_string_lookup(max_tokens, order, new):
     """Each category occurs another number of times: Keras takes ties in the reverse order."""
     words = np.array([w for i, w in enumerate(order) for _ in range(i + 1)] + ["", ""], object)

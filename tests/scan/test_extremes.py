@@ -9,9 +9,7 @@ from tests.scan.columns import COLUMNS, CUTS, finite, measured
 
 @given(COLUMNS, CUTS)
 def test_equal_numpy_however_batched(x, cuts):
-    expected = Extremes(
-        finite(x).min(initial=np.inf), finite(x).max(initial=-np.inf), int((~np.isfinite(x)).sum())
-    )
+    expected = Extremes(finite(x).min(initial=np.inf), finite(x).max(initial=-np.inf), int((~np.isfinite(x)).sum()))
     assert measured(Extremes, x, cuts) == expected
 
 
