@@ -49,8 +49,8 @@ def prepared(seed):
 
 
 def train(data, seed, epochs):
-    train, test = data(seed)
     keras.utils.set_random_seed(seed)
+    train, test = data(seed)
     model = keras.Sequential([keras.layers.Dense(32, activation="relu"), keras.layers.Dense(3, activation="softmax")])
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     losses = model.fit(train, epochs=epochs, verbose=0, shuffle=False).history["loss"]

@@ -43,9 +43,9 @@ def datasets(recipe, train, test, seed):
 
 
 def train(recipe, seed, epochs):
+    keras.utils.set_random_seed(seed)
     test = make(9000, 1000, seed=1000 + seed)
     train, ready_test, class_weight = datasets(recipe, make(900, 100, seed), test, seed)
-    keras.utils.set_random_seed(seed)
     hidden = [keras.layers.Dense(16, activation="relu") for _ in range(2)]
     model = keras.Sequential([*hidden, keras.layers.Dense(1, activation="sigmoid")])
     model.compile("adam", "binary_crossentropy")

@@ -38,8 +38,8 @@ def prepared(seed):
 
 
 def train(data, learning_rate, seed, epochs):
-    train, test = data(seed)
     keras.utils.set_random_seed(seed)
+    train, test = data(seed)
     hidden = [keras.layers.Dense(32, activation="relu") for _ in range(4)]
     model = keras.Sequential([*hidden, keras.layers.Dense(3, activation="softmax")])
     model.compile(keras.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -38,8 +38,8 @@ def prepared(x, y, seed):
 
 
 def train(data, seed, epochs):
-    train, test = data(*make(seed), seed)
     keras.utils.set_random_seed(seed)
+    train, test = data(*make(seed), seed)
     hidden = [keras.layers.Dense(64, activation="relu") for _ in range(2)]
     model = keras.Sequential([keras.layers.Flatten(), *hidden, keras.layers.Dense(CLASSES, activation="softmax")])
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -39,8 +39,8 @@ def prepared(seed):
 
 
 def train(data, seed, epochs):
-    train, test = data(seed)
     keras.utils.set_random_seed(seed)
+    train, test = data(seed)
     hidden = [keras.layers.Dense(32, activation="relu") for _ in range(2)]
     model = keras.Sequential([keras.layers.Flatten(), *hidden, keras.layers.Dense(10, activation="softmax")])
     model.compile(keras.optimizers.SGD(0.03), "sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -279,7 +279,8 @@ def decode_column(raw: RawColumn, column: Column) -> Any:
             raise PrepkitError(f"column {column.name!r} is times ({raw.type}), but was {column.kind} in training.")
         raw = _arrow_numbers(raw)
     if column.kind in ("categorical", "text"):
-        _check_type(column, str(raw.dtype))
+        if not (raw.dtype.kind == "f" and np.isnan(raw).all()):  # the type of a column that is all missing says nothing
+            _check_type(column, str(raw.dtype))
         return _as_categories(raw)
     dtype = column.entered(coded=False).block
     return raw if raw.dtype == dtype else raw.astype(dtype)
@@ -365,15 +366,18 @@ def _decode_strings(raw: Any, column: Column) -> Any:
 
 def _cleaned(words: list[str], missing: tuple[str, ...]) -> list[str]:
     """`parse.category` of each word; those of the last chunks are remembered, for the next have the same."""
-    known = _memory(missing)
-    new = [w for w in words if w not in known]
-    if len(known) + len(new) > REMEMBERED:
+    known = _memory(missing)  # of all threads: it may be cleared at any time
+    found = [known.get(w) for w in words]
+    new = [w for w, clean in zip(words, found, strict=True) if clean is None]
+    if not new:
+        return found  # type: ignore[return-value]
+    cleaned = category(tf.constant(new, tf.string), missing).numpy().tolist()
+    fresh = dict(zip(new, (v.decode("utf-8", "replace") for v in cleaned), strict=True))
+    if len(known) + len(fresh) > REMEMBERED:
         known.clear()
-        new = words
-    if new:
-        clean = category(tf.constant(new, tf.string), missing).numpy().tolist()
-        known.update(zip(new, (v.decode("utf-8", "replace") for v in clean), strict=True))
-    return [known[w] for w in words]
+    if len(fresh) <= REMEMBERED:
+        known.update(fresh)
+    return [fresh[w] if clean is None else clean for w, clean in zip(words, found, strict=True)]
 
 
 @lru_cache(maxsize=16)

@@ -220,19 +220,23 @@ def raw_dataset(data: Any, raw: Spec, batch_size: int, *, exact: bool = False) -
     entry = Entry(raw, {})
     signature = raw_signature(raw)
     array = raw.structure == "array"
-    first = next(source.chunks(), None)
-    if not exact and first is not None:
-        given = {n: tf.string if a.dtype.kind == "O" else a.dtype for n, a in _raw_tensors(first, entry).items()}
-        signature = {n: tf.TensorSpec(t.shape, given[n]) for n, t in signature.items()}
+
+    def converted(chunk: RawChunk) -> dict[str, np.ndarray]:
+        tensors = _raw_tensors(chunk, entry)
+        return {n: _as_signed(a, n, signature[n].dtype) for n, a in tensors.items()} if exact else tensors
 
     def read() -> Iterator[Any]:
         for chunk in source.chunks():
-            tensors = _raw_tensors(chunk, entry)
-            if exact:
-                tensors = {n: _as_signed(a, n, signature[n].dtype) for n, a in tensors.items()}
+            tensors = converted(chunk)
             yield tensors["x"] if array else tensors
 
-    dataset = tf.data.Dataset.from_generator(read, output_signature=signature["x"] if array else signature)
+    first = converted(next(source.chunks()))  # what is wrong is said now, where it can be
+    if source.random_access:
+        dataset = tf.data.Dataset.from_tensors(first["x"] if array else first)
+    else:
+        given = {n: tf.string if a.dtype.kind == "O" else a.dtype for n, a in first.items()}
+        specs = {n: tf.TensorSpec(t.shape, given[n]) for n, t in signature.items()}
+        dataset = tf.data.Dataset.from_generator(read, output_signature=specs["x"] if array else specs)
     dataset = dataset.rebatch(batch_size)
     if source.n_rows is None:
         return dataset
@@ -253,6 +257,7 @@ def _raw_tensor(values: Any, column: Column) -> np.ndarray:
     if isinstance(values, pa.Array | pa.ChunkedArray):
         kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
         if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+            decode_column(values[:0], column)  # refuses strings that cannot be read
             return np.asarray(values.cast(pa.string()).fill_null("").to_numpy(zero_copy_only=False), object)
     decoded = decode_column(values, column)
     if isinstance(decoded, Coded):

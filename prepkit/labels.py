@@ -85,7 +85,7 @@ def _decode_numbers(raw: np.ndarray, missing: np.ndarray, form: str, where: str)
     known = np.where(missing, raw[~missing][0] if not missing.all() else np.zeros((), raw.dtype), raw)
     odd = (known > 1) | (known < 0) if form == "bool" else known >= 2**63 if raw.dtype.kind == "u" else known != known
     if raw.dtype.kind == "f":
-        odd |= (known != np.floor(known)) | (np.abs(known) >= 2.0**63)
+        odd |= (known != np.floor(known)) | (np.abs(known.astype(np.float64)) >= 2.0**63)
     if odd.any():
         what = "true or false" if form == "bool" else "whole numbers"
         raise PrepkitError(
@@ -102,8 +102,8 @@ def _decode_numbers(raw: np.ndarray, missing: np.ndarray, form: str, where: str)
 
 
 def _decode_strings(array: Any, form: str, where: str) -> Coded:
-    encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     try:
+        encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
         words = encoded.dictionary.cast(pa.large_binary()).cast(pa.large_string()).to_pylist()
     except pa.ArrowNotImplementedError as error:
         raise PrepkitError(f"{where} is of type {array.type}: give integers, strings or booleans.") from error
@@ -235,6 +235,7 @@ class LabelEncoder:
                 )
                 return tf.strings.to_number(tf.where(whole == "nan", str(NO_CLASS), whole), tf.int64)
         if y.dtype.is_floating:
+            y = tf.cast(y, tf.float64)
             good = (tf.floor(y) == y) & (tf.abs(y) < 2.0**63)
             return tf.where(good, tf.cast(tf.where(good, y, tf.zeros_like(y)), tf.int64), NO_CLASS)
         if y.dtype == tf.uint64:

@@ -70,7 +70,7 @@ def _largest(mine: Any, theirs: Any) -> float:
             same = (a == b) | (np.isnan(a) & np.isnan(b))
             with np.errstate(invalid="ignore"):
                 difference = np.abs(np.where(same, 0, a) - np.where(same, 0, b))
-            largest = max(largest, float(np.nan_to_num(difference, nan=np.inf).max(initial=0.0)))
+            largest = max(largest, float(np.where(np.isnan(difference), np.inf, difference).max(initial=0.0)))
         else:
             largest = max(largest, float(np.any(a != b)))
     return largest

@@ -172,7 +172,7 @@ def test_predict_reads_data_of_other_types_as_transform_does(served, trained, ch
 
 
 def test_trained_on_a_csv_predicts_on_a_frame_and_the_other_way_round(tmp_path):
-    data = frame(2)[["pay/month", "class", "職業", "at", "y"]]
+    data = frame(2)[["pay/month", "class", "職業", "y"]]
     data.to_csv(tmp_path / "a.csv", index=False)
     for train, new in ((tmp_path / "a.csv", data), (data, tmp_path / "a.csv")):
         fitted = RECIPE.fit(train, "y")
@@ -186,14 +186,17 @@ REFUSED = {
     "column missing": (lambda d: d.drop(columns="pay/month"), "the first of them 'pay/month'"),
     "numbers for strings": (lambda d: d.assign(職業=1.0), "'職業' is .*strings"),
     "an array": (lambda d: np.zeros((3, 10)), "10 columns"),
+    "strings for times": (lambda d: d.assign(at="2024-01-01"), "'at' is strings"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_predict_refuses_what_transform_refuses(served, case):
+def test_predict_refuses_what_transform_refuses(served, trained, case):
     change, message = REFUSED[case]
-    with pytest.raises(pk.PrepkitError, match=message):
+    with pytest.raises(pk.PrepkitError, match=f"^[^\n]*{message}"):
         served.predict(change(frame()), verbose=0)
+    with pytest.raises(pk.PrepkitError, match=message):
+        trained[0].transform(change(frame()))
 
 
 # -- what the model gives -----------------------------------------------------------------------
@@ -359,9 +362,6 @@ def test_images_of_fractions_are_not_cut_to_whole_numbers():
     served = recipe.fit(data).attach(make())
     with pytest.raises(pk.PrepkitError, match="'x' .* was uint8 in training"):
         served.predict(x / 255.0, verbose=0)
-    np.testing.assert_allclose(
-        served.predict(x.astype(np.float64), verbose=0), served.predict(x, verbose=0), atol=EXACT
-    )
 
 
 # -- saved --------------------------------------------------------------------------------------

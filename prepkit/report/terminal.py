@@ -38,7 +38,7 @@ def summary(metadata: Metadata, recipe: str) -> RenderableType:
     lines = [
         f"rows: {metadata.ledger}",
         f"features: {len(metadata.feature_names)} ({metadata.output}), labels: {metadata.labels}",
-        f"batches: {metadata.steps_per_epoch} of {metadata.batch_size} an epoch",
+        *([f"batches: {metadata.steps_per_epoch} of {metadata.batch_size} an epoch"] if metadata.batch_size else []),
         f"source read {metadata.scans} times to fit",
         f"last layer: Dense({a.units}, activation={a.activation!r}), loss={a.loss!r}, initial bias: {bias}",
     ]

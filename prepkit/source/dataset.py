@@ -111,7 +111,8 @@ class TensorDataset(Source):
         if isinstance(array, np.ndarray) and array.ndim <= 2:
             matrix = array[:, None] if array.ndim == 1 else array
             return RawChunk({}, matrix=matrix, label=label, weight=weight)
-        return RawChunk({"x": array}, label=label, weight=weight)
+        plain = frozenset({"x"} if isinstance(array, pa.DictionaryArray) else ())
+        return RawChunk({"x": array}, label=label, weight=weight, plain=plain)
 
 
 @as_written
@@ -124,8 +125,8 @@ def _coded(*element: Any) -> Any:
         return tensor
 
     x, *rest = element
-    x = {name: coded(t) for name, t in x.items()} if isinstance(x, Mapping) else x
-    return (x, *map(coded, rest)) if rest else x
+    x = {name: coded(t) for name, t in x.items()} if isinstance(x, Mapping) else coded(x)
+    return x, *map(coded, rest)
 
 
 def _is_column(shape: tf.TensorShape) -> bool:

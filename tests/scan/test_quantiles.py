@@ -101,11 +101,12 @@ def test_merge_of_what_was_changed_in_different_ways(x, other, shift, scale):
     """As with one scale for all channels of a tensor behind a scale for each."""
     x, other = (np.where(np.isfinite(v), v, np.nan).astype(np.float64) for v in (x, other))
     first = measured(Quantiles, x, ()).filled(1.0).clipped(-5.0, 5.0).scaled(shift, scale)
-    second = measured(Quantiles, other, ()).clipped(-100.0, 100.0)
+    second = measured(Quantiles, other, ()).filled(7.0).clipped(-100.0, 100.0).scaled(1.0, 0.5)
     kept = copy.deepcopy(second)
     first.merge(second)
     changed = (np.clip(np.nan_to_num(x, nan=1.0), -5.0, 5.0) - shift) * scale
-    agree(first, np.concatenate([changed, np.clip(other, -100.0, 100.0)]))
+    changed_too = (np.clip(np.nan_to_num(other, nan=7.0), -100.0, 100.0) - 1.0) * 0.5
+    agree(first, np.concatenate([changed, changed_too]))
     np.testing.assert_array_equal(second.at(FRACTIONS), kept.at(FRACTIONS))
 
 

@@ -173,6 +173,17 @@ def test_types_arrive_as_numpy_has_them():
     assert rows["column"].shape == (N,)
 
 
+def test_strings_are_not_taken_for_declared_categories():
+    """They are counted in the graph, and so come as a dictionary."""
+    texts = np.array([f"{i} words that are never the same {i}" for i in range(N)])
+    numbers = np.arange(N).astype(str)
+    for x in (texts, {"a": texts}, {"a": texts[:, None]}):
+        (column,) = pk.Pipeline([pk.Text()]).fit(slices((x, Y)).batch(8)).spec.columns
+        assert column.kind == "text"
+    (column,) = RECIPE.fit(slices(({"a": numbers}, Y))).spec.columns
+    assert (column.kind, column.parse) == ("numeric", "number")
+
+
 def test_memory_and_not_rows_bounds_a_chunk_of_images(monkeypatch):
     from prepkit.source import base
 
