@@ -1,12 +1,14 @@
 """900 rows of one class against 100 of the other: the plain network never predicts the minority.
 
-Four columns of different units, in which the classes overlap: even the best rule would call only
-4.5 % of the minority more likely to be of it than not. Scaling lets the network learn; that the
-minority counts is what Rebalance("class_weight") does, at a price in accuracy and precision that only
-the user can weigh. Moving the threshold from 0.5 to the share of the minority (last column) does
-nearly the same for the scaled network. Test: 9,000 and 1,000 new rows.
+Four columns of different units, in which the classes overlap: the best rule would call 4.5 % of the
+minority more likely to be of it than not, and none has a balanced accuracy above 0.691 in the long run.
+Rebalance("class_weight") makes the minority count, at a price in accuracy and precision; so does moving
+the threshold of the scaled network from 0.5 to 0.1 (last column). Test: 9,000 and 1,000 new rows.
 
-MEASURED
+Measured by `python examples/imbalance.py` with seeds 0, 1 and 2, TensorFlow 2.21 on a CPU:
+raw               recall 0.000, accuracy 0.897 to 0.900, balanced accuracy 0.498 to 0.500
+scaled            recall 0.000 to 0.028, balanced accuracy 0.500 to 0.513, with threshold 0.1 0.668 to 0.679
+scaled, balanced  recall 0.631 to 0.739, accuracy 0.650 to 0.719, balanced accuracy 0.680 to 0.695
 """
 
 import keras
@@ -68,8 +70,8 @@ def main(quick=False):
     for name, recipe in RECIPES.items():
         results[name] = [train(recipe, seed, epochs) for seed in seeds]
         for seed, r in zip(seeds, results[name], strict=True):
-            widths = zip(r.values(), (8, 11, 10, 19, 8), strict=True)
-            print(f"{name:<18}{seed:5}" + "".join(f"{value:{width}.3f}" for value, width in widths))
+            cells = [f"{value:{width}.3f}" for value, width in zip(r.values(), (8, 11, 10, 19, 8), strict=True)]
+            print(f"{name:<18}{seed:5}{''.join(cells)}")
     return results
 
 

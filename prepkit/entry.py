@@ -276,7 +276,10 @@ def decode_column(raw: RawColumn, column: Column) -> Any:
         if _is_string(value_type):
             return _decode_strings(raw, column)
         if (pa.types.is_timestamp(raw.type) or pa.types.is_date(raw.type)) and column.kind in ("numeric", "boolean"):
-            raise PrepkitError(f"column {column.name!r} is times ({raw.type}), but was {column.kind} in training.")
+            raise PrepkitError(
+                f"column {column.name!r} is times ({raw.type}), but was {column.kind} in training: give numbers, or fit on "
+                "times."
+            )
         raw = _arrow_numbers(raw)
     if column.kind in ("categorical", "text"):
         if not (raw.dtype.kind == "f" and np.isnan(raw).all()):  # the type of a column that is all missing says nothing

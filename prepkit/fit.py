@@ -270,10 +270,10 @@ def _scan(reader: Reader, flow: Flow, request: Request, *, first: bool) -> Measu
     }
     vocabularies = {name: Vocabulary() for name in entry.vocabularies} if first else {}
     run = tf.function(flow.blocks, reduce_retracing=True, autograph=False)
-    touched = {
-        s for stage, spec in zip(flow.stages, flow.specs, strict=False) for c in stage.selected(spec) for s in c.series
-    }
-    untouched = _series(entry.spec) - touched
+    untouched = _series(entry.spec)
+    for stage, before, after in zip(flow.stages, flow.specs, flow.specs[1:], strict=False):
+        untouched -= {s for c in stage.selected(before) for s in c.series}
+        untouched &= _series(after)
     direct = [key for key in known if key[0] in untouched]
     behind = [key for key in known if key[0] not in untouched]
     unmeasured = _series(entry.spec) - {s for s, _ in direct} - set(vocabularies)
@@ -329,7 +329,7 @@ def series_of(decoded: Decoded, spec: Spec) -> dict[str, Any]:
         if not column.shape:
             out[column.name] = values
         elif len(column.series) == 1:
-            out[column.name] = values.reshape(-1)
+            out[column.series[0]] = values.reshape(-1)
         else:
             flat = values.reshape(-1, column.shape[-1])
             out |= {name: flat[:, i] for i, name in enumerate(column.series)}

@@ -230,7 +230,10 @@ def raw_dataset(data: Any, raw: Spec, batch_size: int, *, exact: bool = False) -
             tensors = converted(chunk)
             yield tensors["x"] if array else tensors
 
-    first = converted(next(source.chunks()))  # what is wrong is said now, where it can be
+    head = next(source.chunks(), None)
+    if head is None:
+        raise PrepkitError(f"{source.name} has no rows: nothing to predict.")
+    first = converted(head)  # what is wrong is said now, where it can be
     if source.random_access:
         dataset = tf.data.Dataset.from_tensors(first["x"] if array else first)
     else:

@@ -37,6 +37,7 @@ def differences(transformed: Iterable[Any], data: Any, flow: Flow, model: Any) -
     if model is None:
         return out
     served = Served.of(flow, model)
+    signed = raw_dataset(data, flow.entry.raw, 256, exact=True)
     probabilities = np.concatenate([served.probabilities(x) for x in batches])
     out |= {
         "served, called": _largest(probabilities, np.concatenate([served(x) for x in raw])),
@@ -49,7 +50,6 @@ def differences(transformed: Iterable[Any], data: Any, flow: Flow, model: Any) -
         out["served, reloaded"] = _largest(probabilities, loaded.predict(data, verbose=0))
         served.export(Path(folder) / "exported")
         exported = tf.saved_model.load(str(Path(folder) / "exported"))
-        signed = raw_dataset(data, flow.entry.raw, 256, exact=True)
         out["served, exported"] = _largest(probabilities, np.concatenate([exported.serve(x) for x in signed]))
     return out
 

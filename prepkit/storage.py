@@ -256,7 +256,7 @@ def write(path: str | Path, flow: Flow, labels: str, metadata: str, shards: Iter
     """
     path = Path(path)
     target = path.resolve()  # of a link, what it points to
-    check_target(target)
+    check_target(path)
     temporary = target.parent / f".{target.name}.{uuid.uuid4().hex}"
     try:
         temporary.mkdir(parents=True)

@@ -26,7 +26,9 @@ from prepkit.spec import CODES, STRINGS, Column, Spec
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
 MARKED = st.sampled_from([None, "", " ", "?", " ?", "NA", "null", "#N/A", " n/a\t", "\u00a0"])
 WORDS = st.sampled_from(["cook", " cook", "smith ", "\ufeffbaker", "Bäcker", "面包师", "a\x1fb", "1\x1fb", "x" * 5000])
-NUMBERS = st.sampled_from(["1", " -2.5 ", "+3", "1e3", ".5", "7.", "1,234.5", "1,234,567", "1e400", "oops", "0x1A", "nan"])
+NUMBERS = st.sampled_from(
+    ["1", " -2.5 ", "+3", "1e3", ".5", "7.", "1,234.5", "1,234,567", "1e400", "oops", "0x1A", "nan"]
+)
 COMMAS = st.sampled_from(["1,5", "-2,25", "1.234,5", "3", " ,5", "1,5 ", "oops"])
 DATES = st.sampled_from(["2024-02-29", "2023-02-29", " 1969-12-31", "2024-01-01 ", "oops"])
 BOOLEANS = st.sampled_from(["yes", " no", "YES ", "No"])
@@ -139,7 +141,9 @@ def test_strings_become_the_numbers_that_the_graph_reads(cells):
         arrays += [pa.array([c.encode() for c in cells]), pa.array(cells).dictionary_encode()]
         for array in arrays:
             found = decode_column(array, column)
-            np.testing.assert_array_equal(np.where(np.isfinite(found), found, np.nan), expected, err_msg=str(array.type))
+            np.testing.assert_array_equal(
+                np.where(np.isfinite(found), found, np.nan), expected, err_msg=str(array.type)
+            )
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int64", "uint8", "bool"])
@@ -231,7 +235,9 @@ def test_times_are_no_numbers_and_strings_without_a_format_no_times():
     with pytest.raises(pk.PrepkitError, match=r"column 'a' is times \(timestamp\[s\]\), but was numeric in training"):
         decode_column(stamps, Column("a", "numeric", "float64"))
     column = Column("a", "datetime", "datetime")
-    message = "column 'a' is strings, and there is no format by which to read them as times: make them times, as by pandas"
+    message = (
+        "column 'a' is strings, and there is no format by which to read them as times: make them times, as by pandas"
+    )
     with pytest.raises(pk.PrepkitError, match=message):
         decode_column(pa.array(["2024-01-01"]), column)
     with pytest.raises(pk.PrepkitError, match=message):
@@ -254,7 +260,9 @@ def test_numbers_may_come_as_strings_and_strings_that_were_numbers_as_numbers():
 def test_booleans_may_come_as_words_or_numbers():
     column = Column("a", "boolean", "bool")
     np.testing.assert_array_equal(decode_column(pa.array(["yes", "F", "?"]), column), [1, 0, np.nan])
-    np.testing.assert_array_equal(enter_column(tf.constant(["yes", "F", "?"]), column, "float32").numpy(), [1, 0, np.nan])
+    np.testing.assert_array_equal(
+        enter_column(tf.constant(["yes", "F", "?"]), column, "float32").numpy(), [1, 0, np.nan]
+    )
     np.testing.assert_array_equal(decode_column(np.array([1, 0]), column), [1, 0])
     np.testing.assert_array_equal(decode_column(pa.array([True, None]), column), [1, np.nan])
 
@@ -351,11 +359,15 @@ def test_an_array_of_strings_enters_without_a_name():
 
 def test_another_structure_than_in_training_is_refused():
     entry = matrix_entry("float64")
-    with pytest.raises(pk.PrepkitError, match="X has 2 columns without names, but the training data had 3: give the same"):
+    with pytest.raises(
+        pk.PrepkitError, match="X has 2 columns without names, but the training data had 3: give the same"
+    ):
         entry.packed(RawChunk({}, matrix=np.eye(2)))
     with pytest.raises(pk.PrepkitError, match=r"X has shape \(2, 2\), but the training data had 3 columns"):
         entry.graph(tf.eye(2))
-    with pytest.raises(pk.PrepkitError, match="data have named columns, but the training data were one array of 3 without"):
+    with pytest.raises(
+        pk.PrepkitError, match="data have named columns, but the training data were one array of 3 without"
+    ):
         entry.packed(RawChunk({"a": np.zeros(3)}))
     with pytest.raises(pk.PrepkitError, match=r"features are a dict of \['a'\], but the training data were one array"):
         entry.graph({"a": tf.zeros(3)})
@@ -378,7 +390,9 @@ def chunk_named(*names: str) -> RawChunk:
 def test_columns_are_found_by_name_whatever_their_order_and_whatever_else_there_is():
     packed = NAMED.packed(chunk_named("new", "fnlwgt", "age", "other", "hours-per-week"))
     assert packed["float64"][0].tolist() == [2, 4, 1]
-    graph = NAMED.graph({n: tf.constant(v) for n, v in chunk_named("new", "fnlwgt", "age", "hours-per-week").columns.items()})
+    graph = NAMED.graph(
+        {n: tf.constant(v) for n, v in chunk_named("new", "fnlwgt", "age", "hours-per-week").columns.items()}
+    )
     assert graph["float64"].numpy()[0].tolist() == [2, 3, 1]
 
 
@@ -387,7 +401,10 @@ def test_columns_are_found_by_name_whatever_their_order_and_whatever_else_there_
     [
         (("age", "fnlwgt"), "1 of the 3 training columns are missing, the first of them 'hours-per-week': give it too"),
         (("Age ", "fnlwgt", "hours-per-week"), "missing, the first of them 'age': did you mean 'Age '. Rename it"),
-        (("age", "fnlwgt", "hours_per_week"), "the first of them 'hours-per-week': did you mean 'hours_per_week'. Rename"),
+        (
+            ("age", "fnlwgt", "hours_per_week"),
+            "the first of them 'hours-per-week': did you mean 'hours_per_week'. Rename",
+        ),
         (("age", "weight", "hours-per-week"), "them 'fnlwgt': rename it, if it is one of 'weight', or give it too"),
         (("y",), "3 of the 3 training columns are missing, the first of them 'age': rename it, if it is one of 'y'"),
     ],

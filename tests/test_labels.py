@@ -201,10 +201,18 @@ def test_messages_name_the_label_column():
 @pytest.mark.parametrize(
     "label, y, message",
     [
-        (Label("t", "string", ("a", "b")), [1], "label 't' is int32, but the training labels were strings: give the same"),
+        (
+            Label("t", "string", ("a", "b")),
+            [1],
+            "label 't' is int32, but the training labels were strings: give the same",
+        ),
         (Label(None, "int", (0, 1)), np.eye(2), r"y has shape \(2, 2\), but the training labels were one int a row"),
         (Label(None, "one_hot", (0, 1, 2)), np.eye(2), r"y has shape \(2, 2\), but the .* were one-hot of 3 classes"),
-        (Label(None, "one_hot", (0, 1)), [0, 1], r"y has shape \(2,\), but the training labels were one-hot of 2 classes"),
+        (
+            Label(None, "one_hot", (0, 1)),
+            [0, 1],
+            r"y has shape \(2,\), but the training labels were one-hot of 2 classes",
+        ),
     ],
 )
 def test_labels_of_another_type_are_refused_while_the_graph_is_made(label, y, message):
@@ -281,7 +289,9 @@ BAD = [
 def test_a_label_that_is_missing_or_unseen_later_is_an_error(word, message, tmp_path):
     fitted = RECIPE.fit((X, TEXT))
     y = np.array(["no", "yes", word, "no"])
-    with pytest.raises(pk.PrepkitError, match=f"label 'y' is {message}: drop those rows, or the label; the classes are"):
+    with pytest.raises(
+        pk.PrepkitError, match=f"label 'y' is {message}: drop those rows, or the label; the classes are"
+    ):
         fitted.transform((X[:4], y))
     stream = tf.data.Dataset.from_tensor_slices((X[:4], y))
     said = rf"PrepkitError: y is missing, or no class of the training data \('no', 'yes'\): .*Found:.*{word}"
@@ -294,7 +304,9 @@ def test_an_unseen_label_in_a_file_is_the_same_error_within_the_stream(tmp_path)
     frame = pd.DataFrame({"a": [1.0, 2.0, 3.0], "y": ["no", "yes", "no"]})
     fitted = RECIPE.fit(frame, "y")
     frame.assign(y=["no", "drei", "yes"]).to_csv(tmp_path / "a.csv", index=False)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="PrepkitError: label 'y' is 'drei', no class of the training"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="PrepkitError: label 'y' is 'drei', no class of the training"
+    ):
         list(fitted.transform(tmp_path / "a.csv"))
     frame.drop(columns="y").to_csv(tmp_path / "b.csv", index=False)
     assert next(iter(fitted.transform(tmp_path / "b.csv"))).shape == (3, 1)  # a label is never needed

@@ -86,7 +86,7 @@ def test_any_source_will_do(fitted, source, tmp_path):
         tensors = {n: data[n].to_numpy(object if data[n].dtype.kind not in "biuf" else None) for n in data}
         given = tf.data.Dataset.from_tensor_slices(tensors)
         given = given.batch(70) if source == "batches" else given
-    found = fitted.check_parity(given, network())
+    found = fitted.check_parity(given, network() if source in ("CSV", "rows") else None)
     assert max(found.values()) <= 1e-6
 
 
@@ -111,7 +111,8 @@ def test_cells_that_the_signature_cannot_hold_are_told(fitted):
         fitted.check_parity(data, network())
 
 
-def test_a_difference_is_seen(fitted):
+def test_a_difference_is_seen():
+    fitted = pk.Pipeline([pk.Select(["years", "member"])]).fit(frame(), "y")
     batches = [np.asarray(x) for x, _ in fitted.transform(frame())]
     names = list(fitted.feature_names)
 

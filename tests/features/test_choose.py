@@ -203,7 +203,7 @@ def test_missing_cells_that_come_through_map_do_not_reach_the_model(function, re
     "leave_out",
     [
         pk.Drop("b"),
-        pytest.param(pk.Select("a"), marks=pytest.mark.xfail(reason="fit._scan takes b for the column of the source")),
+        pk.Select("a"),
     ],
 )
 def test_a_map_that_reuses_a_name(leave_out):

@@ -91,7 +91,6 @@ def test_one_scale_for_all_channels_behind_a_scale_for_each(before, method):
     np.testing.assert_allclose(done(stages, {"x": x}, output="dict")["x"], expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.xfail(raises=KeyError, reason="fit.series_of measures a single channel under the name of the column")
 @pytest.mark.parametrize("shape", [(4, 2, 2, 1), (4, 3, 2, 2, 1)])
 @pytest.mark.parametrize("method", [*METHODS, "unit"])
 def test_a_single_channel(method, shape):

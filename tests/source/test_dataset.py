@@ -83,7 +83,9 @@ def test_rows_and_batches_are_told_apart_by_their_shapes(element, batched):
     if batched is not None:
         assert is_batched(element) is batched
         return
-    with pytest.raises(pk.PrepkitError, match=r"may be rows or batches of \d+ rows: say which with batched=True or bat"):
+    with pytest.raises(
+        pk.PrepkitError, match=r"may be rows or batches of \d+ rows: say which with batched=True or bat"
+    ):
         is_batched(element)
 
 
@@ -115,14 +117,18 @@ def test_batched_settles_what_the_shapes_do_not_tell():
         RECIPE.fit(rows)
     assert RECIPE.fit(rows, batched=False).metadata.ledger.rows_in == N
     static = slices((X, Y)).batch(10, drop_remainder=True)
-    with pytest.raises(pk.PrepkitError, match=r"elements of shapes \(10, 3\), \(10,\) may be rows or batches of 10 rows"):
+    with pytest.raises(
+        pk.PrepkitError, match=r"elements of shapes \(10, 3\), \(10,\) may be rows or batches of 10 rows"
+    ):
         RECIPE.fit(static)
     assert RECIPE.fit(static, batched=True).metadata.ledger.rows_in == N
     assert len(list(RECIPE.prepare(static, batched=True, batch_size=8).dataset)) == 4
 
 
 def test_batched_that_cannot_be_is_refused():
-    with pytest.raises(pk.PrepkitError, match=r"batched=True, but \['y'\] of the dataset are scalars: call dataset.batch"):
+    with pytest.raises(
+        pk.PrepkitError, match=r"batched=True, but \['y'\] of the dataset are scalars: call dataset.batch"
+    ):
         as_source(slices((X, Y)), batched=True)
     with pytest.raises(pk.PrepkitError, match=r"elements of the dataset have different shapes \(.*say batched=True if"):
         RECIPE.fit(slices((X, Y)).batch(4), batched=False)
@@ -214,12 +220,18 @@ REFUSED = [
     (slices(((X, X), Y)), "'x' of the dataset is nested"),
     (slices(({"a": Y}, {"out": Y})), "'y' of the dataset is nested"),
     (slices((X, Y, Y, Y)), r"elements of 4 parts: give x, \(x, y\) or \(x, y, weight\)"),
-    (slices(({"a": tf.sparse.from_dense(X)}, Y)), r"'a' of the dataset is sparse or ragged: .*by tf.sparse.to_dense\(x\)"),
+    (
+        slices(({"a": tf.sparse.from_dense(X)}, Y)),
+        r"'a' of the dataset is sparse or ragged: .*by tf.sparse.to_dense\(x\)",
+    ),
     (ragged(), r"'a' of the dataset is sparse or ragged: make it dense by x.to_tensor\(\) in a map"),
     (slices(({1: Y}, Y)), "1, the name of a feature of the dataset, is no string: rename it"),
     (slices(({}, Y)), r"the dataset has no features: give x, \(x, y\) or \(x, y, weight\)"),
     (slices(X).window(3), "'x' of the dataset is a DatasetSpec: give dense tensors"),
-    (slices(({"a": np.array([["p", "q"]] * N)}, Y)), r"'a' of the dataset has strings of shape .* give one string a row"),
+    (
+        slices(({"a": np.array([["p", "q"]] * N)}, Y)),
+        r"'a' of the dataset has strings of shape .* give one string a row",
+    ),
     (slices((X, Y, -np.ones(N))), "the weight of row 0 of tf.data.Dataset is -1: give finite numbers, 0 or more"),
     (slices((X, Y, np.where(np.arange(N) == 9, np.nan, 1))), "the weight of row 9 of tf.data.Dataset is nan"),
     (slices({"a": X[:, 0]}), r"tf.data.Dataset comes without labels: say label='COLUMN', or give \(X, y\)"),

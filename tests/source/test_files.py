@@ -112,7 +112,9 @@ def test_what_is_wrong_with_a_csv_is_said(tmp_path, content, message):
 def test_a_gzip_file_that_is_none_or_is_cut_off_is_said(tmp_path):
     whole = gzip.compress((HEADER + ROWS).encode())
     for content in (HEADER + ROWS, whole[:-20], whole[:20]):
-        with pytest.raises(pk.PrepkitError, match=r"a.csv.gz cannot be read: .*is it complete, and what its ending says"):
+        with pytest.raises(
+            pk.PrepkitError, match=r"a.csv.gz cannot be read: .*is it complete, and what its ending says"
+        ):
             columns_of(write(tmp_path / "a.csv.gz", content))
 
 
@@ -262,7 +264,9 @@ def test_what_is_wrong_with_an_npz_file_is_said(tmp_path):
                 columns_of(write(tmp_path / "b.npz", broken))
     with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
         archive.writestr("x.npy", b"no array")
-    with pytest.raises(pk.PrepkitError, match=r"b.npz: 'x' is no array \(the magic string is not correct.*save it again."):
+    with pytest.raises(
+        pk.PrepkitError, match=r"b.npz: 'x' is no array \(the magic string is not correct.*save it again."
+    ):
         columns_of(tmp_path / "b.npz")
     np.savez(tmp_path / "b.npz")
     with pytest.raises(pk.PrepkitError, match="b.npz has no rows: nothing to prepare."):
@@ -325,8 +329,14 @@ def test_no_tfrecord_is_read_whole(tmp_path):
 BAD_RECORDS = [
     ([b"no example"], r"a.tfrecord cannot be read as TFRecord of tf.train.Example: "),
     ([], "a.tfrecord has no records with features: nothing to prepare."),
-    ([example(y=[1]), example(v=[1.0]), example(v=[1.0, 2.0])], r"'v' has 1 values \(float_list\) in one record and 2 \("),
-    ([example(v=[1.0]), example(v=[1])], r"a.tfrecord: feature 'v' has 1 values \(float_list\) in one record and 1 \(int"),
+    (
+        [example(y=[1]), example(v=[1.0]), example(v=[1.0, 2.0])],
+        r"'v' has 1 values \(float_list\) in one record and 2 \(",
+    ),
+    (
+        [example(v=[1.0]), example(v=[1])],
+        r"a.tfrecord: feature 'v' has 1 values \(float_list\) in one record and 1 \(int",
+    ),
     ([*GOOD * 100, example(v=[1.0], y=[1])], r"a.tfrecord: a record cannot be read: Key: v.*give as_source features="),
 ]
 

@@ -180,8 +180,8 @@ def beside(data: Any) -> tuple[Any, Any]:
 FORMS: dict[str, Callable[[Path], Any]] = {
     "pandas, nullable": lambda _: table().convert_dtypes(),
     "pandas, numpy": lambda _: frame_with(integer=table()["integer"].astype("float64")),
-    "pandas, objects": lambda _: table().astype({n: object for n in ("integer", "word", "yes", "category", "y")}),
-    "pandas, categorical": lambda _: table().astype({n: "category" for n in ("word", "category", "y")}),
+    "pandas, objects": lambda _: table().astype(dict.fromkeys(("integer", "word", "yes", "category", "y"), object)),
+    "pandas, categorical": lambda _: table().astype(dict.fromkeys(("word", "category", "y"), "category")),
     "pandas, Arrow": lambda _: table().convert_dtypes(dtype_backend="pyarrow"),
     "pandas, another index": lambda _: table().set_index(pd.Index(range(100, 100 + N))[::-1]),
     "(X, y), pandas": lambda _: beside(table()),

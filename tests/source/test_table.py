@@ -79,7 +79,10 @@ def test_a_column_of_any_kind_keeps_its_values(values, expected):
 @pytest.mark.parametrize(
     "values, message",
     [
-        ([1, "a", None], "column 'a' holds Python objects of types int, str, of which no column can be made .*make them"),
+        (
+            [1, "a", None],
+            "column 'a' holds Python objects of types int, str, of which no column can be made .*make them",
+        ),
         (np.array([1, True], object), "column 'a' holds Python objects of types bool, int, of which no column"),
         (np.array([1j]), "column 'a' holds Python objects of types complex128, of which no column can be made"),
         ([[1, 2], [3]], "column 'a' is ragged .*: give rows of equal length"),
@@ -96,7 +99,10 @@ def test_what_is_no_column_is_refused_with_its_name(values, message):
 @pytest.mark.parametrize(
     "data, message",
     [
-        (pd.DataFrame([[1, 2]], columns=["a", "a"]), "(?s)columns of the DataFrame exist twice .*'a' 2 times.*: rename"),
+        (
+            pd.DataFrame([[1, 2]], columns=["a", "a"]),
+            "(?s)columns of the DataFrame exist twice .*'a' 2 times.*: rename",
+        ),
         (pa.table([[1], [2]], names=["a", "a"]), "(?s)columns of the Table exist twice .*'a' 2 times.*: rename one"),
         (pd.DataFrame([[1, 2]], columns=[1, "1"]), r"columns \['1'\] exist twice in the DataFrame: rename one of each"),
         ({1: [1], "1": [2]}, r"columns \['1'\] exist twice in the dict, as text: rename one of each"),
@@ -225,7 +231,9 @@ def test_a_label_beside_may_be_named_but_not_be_a_feature_too():
     frame = pd.DataFrame({"a": [1.0, 2.0], "y": [0, 1]})
     named = pk.Pipeline([pk.Rescale()]).fit((frame[["a"]], frame["y"]), "target")
     assert named.spec.label is not None and named.spec.label.name == "target"
-    with pytest.raises(pk.PrepkitError, match="label='y' is a feature of DataFrame, and y is given beside it: give one"):
+    with pytest.raises(
+        pk.PrepkitError, match="label='y' is a feature of DataFrame, and y is given beside it: give one"
+    ):
         as_source((frame, frame["y"]), "y")
 
 

@@ -1,0 +1,213 @@
+"""The command line: what it writes, what it says and where, and how it ends."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import prepkit as pk
+from prepkit import cli
+
+N = 200
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("PREPKIT_PROGRESS", "TF_CPP_MIN_LOG_LEVEL"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))  # so that what `main` sets is undone
+    monkeypatch.delenv("PREPKIT_PROGRESS")
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame(
+        {
+            "age": rng.integers(18, 90, N),
+            "job": rng.choice(["cook", "smith", " ?"], N),
+            "größe": rng.normal(170, 9, N).round(1),
+            "label": rng.choice(["no", "yes"], N),
+        }
+    )
+    data.to_csv("train.csv", index=False)
+    data[:50].to_csv("valid.csv", index=False)
+    data[50:90].drop(columns="label").to_parquet("test.parquet")
+
+
+def run(*arguments: str) -> int:
+    """The exit code of `prepkit ARGUMENTS`."""
+    argv, sys.argv = sys.argv, ["prepkit", *arguments]
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    finally:
+        sys.argv = argv
+    return 0
+
+
+def test_help_is_printed_without_tensorflow():
+    code = "import sys, prepkit.cli\ntry:\n    prepkit.cli.main()\nfinally:\n    print(*sys.modules)"
+    command = [sys.executable, "-c", code, "--help"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(pk.__path__[0]).parent)
+    *text, modules = found.stdout.splitlines()
+    assert "prepare" in "\n".join(text) and "demo" in "\n".join(text)
+    heavy = {"tensorflow", "keras", "numpy", "pandas", "pyarrow", "sklearn"}
+    assert not heavy & {name.split(".")[0] for name in modules.split()}
+    assert found.stderr == ""
+
+
+def test_prepare_writes_everything(capfd):
+    out = ["--out", "deep/out", "--seed", "7", "--batch-size", "32"]
+    assert run("prepare", "train.csv", "--label", "label", "--valid", "valid.csv", "--test", "test.parquet", *out) == 0
+    folder = Path("deep/out")
+    names = sorted(p.name for p in folder.iterdir())
+    assert names == sorted(
+        ["arrays.npz", "data", "metadata.json", "pipeline.json", "recipe.json", "summary.txt", "test", "valid"]
+    )
+    prepared = pk.load(folder)
+    assert isinstance(prepared, pk.Prepared)
+    assert (prepared.metadata.seed, prepared.metadata.batch_size, prepared.metadata.ledger.trained) == (7, 32, N)
+    assert prepared.metadata.class_names == ("no", "yes")
+    # what was transformed is what the loaded pipeline makes of it
+    with np.load(folder / "valid" / "00000.npz") as valid:
+        x, y = zip(*prepared.pipeline.transform("valid.csv"), strict=True)
+        np.testing.assert_array_equal(valid["features"], np.concatenate(x))
+        np.testing.assert_array_equal(valid["label"], np.concatenate(y))
+    with np.load(folder / "test" / "00000.npz") as test:
+        np.testing.assert_array_equal(
+            test["features"], np.concatenate(list(prepared.pipeline.transform("test.parquet")))
+        )
+        assert "label" not in test.files
+    # what is said
+    said, errors = capfd.readouterr()
+    assert ours(errors) == ""
+    summary = (folder / "summary.txt").read_text("utf-8")
+    for text in (said, summary):
+        assert "größe" in text and "200 rows in, 200 trained" in text and "Impute(" in text
+    assert "wrote deep/out: pk.load('deep/out')" in said
+    assert re.search(r"wrote deep/out/valid: 50 rows of valid.csv.*\nwrote deep/out/test: 40 rows", said)
+    assert "\x1b" not in said + summary
+
+
+def test_the_recipe_that_was_written_is_read_back(capfd):
+    assert run("prepare", "train.csv", "--label", "label", "--out", "first") == 0
+    assert run("prepare", "train.csv", "--label", "label", "--out", "second", "--recipe", "first/recipe.json") == 0
+    first, second = pk.load("first"), pk.load("second")
+    assert first.pipeline.recipe == second.pipeline.recipe == pk.recommend("train.csv", "label")
+    assert first.metadata == second.metadata
+    assert Path("first/recipe.json").read_bytes() == Path("second/recipe.json").read_bytes()
+    assert [s.reason for s in second.pipeline.recipe.stages] == [s.reason for s in first.pipeline.recipe.stages]
+    assert [s.reason for s in first.pipeline.recipe.stages if s.reason]
+
+
+def test_a_recipe_written_by_hand(capfd):
+    recipe = {
+        "stages": [{"stage": "Select", "columns": ["age"]}, {"stage": "Rescale", "method": "minmax"}],
+        "labels": "one_hot",
+    }
+    Path("recipe.json").write_text(json.dumps(recipe))
+    assert run("prepare", "train.csv", "--label", "label", "--recipe", "recipe.json") == 0
+    prepared = pk.load("prepared")
+    assert prepared.metadata.feature_names == ("age",)
+    assert prepared.metadata.labels == "one_hot"
+
+
+def test_it_is_run_again_into_the_same_directory(capfd):
+    for _ in range(2):
+        assert run("prepare", "train.csv", "--label", "label", "--valid", "valid.csv") == 0
+    assert run("prepare", "train.csv", "--label", "label") == 0
+    assert not Path("prepared/valid").exists()  # which other numbers had made
+
+
+def test_quiet_is_silent(capfd):
+    assert run("prepare", "train.csv", "--label", "label", "--valid", "valid.csv", "--quiet") == 0
+    said, errors = capfd.readouterr()
+    assert (said, ours(errors)) == ("", "")
+    assert Path("prepared/summary.txt").exists()
+
+
+BAD: dict[str, tuple[list[str], int, str]] = {
+    "no such file": (["nope.csv", "--label", "label"], 1, "no file nope.csv"),
+    "no such column": (["train.csv", "--label", "labels"], 1, "label='labels' is no column of train.csv"),
+    "no such recipe": (["train.csv", "--label", "label", "--recipe", "no.json"], 1, "cannot read the recipe no.json"),
+    "no recipe": (["train.csv", "--label", "label", "--recipe", "train.csv"], 1, "this is no recipe"),
+    "no text": (["train.csv", "--label", "label", "--recipe", "test.parquet"], 1, "cannot read the recipe|no recipe"),
+    "no valid file": (["train.csv", "--label", "label", "--valid", "no.csv"], 1, "no file no.csv"),
+    "bad batch size": (["train.csv", "--label", "label", "--batch-size", "0"], 1, "batch_size=0: give 1 or more"),
+    "foreign directory": (["train.csv", "--label", "label", "--out", "."], 1, "exists and holds something else"),
+    "a file as directory": (["train.csv", "--label", "label", "--out", "train.csv"], 1, "exists and holds something"),
+    "unreadable": (["bad.csv", "--label", "label"], 1, "bad.csv"),
+    "no label": (["train.csv"], 2, "Missing option '--label'"),
+    "no file": (["--label", "label"], 2, "Missing argument"),
+    "unknown option": (["train.csv", "--label", "label", "--sed", "1"], 2, "No such option.*--sed"),
+    "no number": (["train.csv", "--label", "label", "--seed", "one"], 2, "Invalid value for '--seed'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_is_wrong_is_said_on_standard_error(case, capfd, monkeypatch):
+    arguments, code, message = BAD[case]
+    Path("bad.csv").write_bytes(b"a,label\n1,0\n2,1,1\n")
+    before = {p: p.read_bytes() for p in Path().rglob("*") if p.is_file()}
+    assert run("prepare", *arguments) == code
+    said, errors = capfd.readouterr()
+    assert said == ""
+    assert re.search(message, errors)
+    assert "Traceback" not in errors
+    if code == 1:
+        assert ours(errors).startswith("prepkit: ")
+        assert len(ours(errors).splitlines()) <= 3
+    assert {p: p.read_bytes() for p in Path().rglob("*") if p.is_file() and p.parts[0] != "prepared"} == before
+
+
+@pytest.mark.parametrize("arguments, code", [(["--help"], 0), (["prepare", "--help"], 0), ([], 2), (["prepair"], 2)])
+def test_usage(arguments, code, capfd):
+    assert run(*arguments) == code
+    said, errors = capfd.readouterr()
+    assert "Usage: " in (errors if arguments == ["prepair"] else said)
+
+
+def ours(errors: str) -> str:
+    """Standard error without what TensorFlow writes there while it is imported, whatever its log level."""
+    theirs = re.compile(r"WARNING: All log messages before absl::|[IWE]\d{4} \d\d:\d\d:")
+    return "".join(line for line in errors.splitlines(keepends=True) if not theirs.match(line))
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_progress_is_drawn_on_a_terminal_only(quiet, monkeypatch, capsys):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    assert run("prepare", "train.csv", "--label", "label", *["--quiet"] * quiet) == 0
+    assert ("reading" in terminal.getvalue()) == (not quiet)
+    assert "reading" not in capsys.readouterr().out
+
+
+def test_demo_trains_and_serves(capfd, tmp_path):
+    """Both networks for an epoch; the prepared data do better already."""
+    assert run("demo", "--epochs", "1", "--out", "demo") == 0
+    said, _ = capfd.readouterr()
+    assert "16,281 rows" in said
+    losses = [float(v) for v in re.findall(r"log-loss[^0-9]+([0-9.]+)[^0-9]+([0-9.]+)", said)[0]]
+    assert losses[1] < 0.36 < losses[0]
+    assert float(re.search(r"differ\s+by\s+at\s+most\s+([0-9.e+-]+)", said)[1]) <= 1e-6
+    assert isinstance(pk.load("demo/prepared"), pk.Prepared)
+    assert Path("demo/served.keras").exists()
+
+
+def test_the_commands_mirror_the_library():
+    commands: Any = {c.callback.__name__ for c in cli.app.registered_commands}
+    assert commands == {"prepare", "demo"}
