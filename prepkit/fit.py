@@ -86,7 +86,11 @@ def infer(
     def judged(name: str, values: Any) -> Column:
         column = infer_column(name, sampled(values), complete=source.random_access)
         if step > 1 and column.role != "feature":  # what a sample of the rows says of all of them, all have to say
-            column = infer_column(name, values, complete=source.random_access)
+            return infer_column(name, values, complete=source.random_access)
+        if step > 1 or not source.random_access:
+            looked = f" of the {-(-size // step):,} rows looked at"
+            notes = (note + looked if " missing" in note else note for note in column.notes)
+            return replace(column, notes=tuple(notes))
         return column
 
     if chunk.matrix is not None:

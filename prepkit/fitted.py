@@ -330,6 +330,10 @@ class Prepared:
     pipeline: FittedPipeline
     rows: Rows = field(repr=False)
 
+    def __repr__(self) -> str:
+        m = self.metadata
+        return f"Prepared({m.steps_per_epoch} batches of {m.batch_size}, {m.ledger})\n{self.pipeline!r}"
+
     def save(self, path: str | Path) -> Path:
         """Write a directory that `load` reads, training rows included; an earlier one of that name is replaced."""
         fitted = self.pipeline

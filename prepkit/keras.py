@@ -44,6 +44,15 @@ class Served(keras.Model):  # type: ignore[misc]
         model: takes the features that the flow gives.
         functions: what `Map` stages need, by name.
         logits: whether `model` gives logits; None to tell from the loss that it was compiled with.
+
+    Example:
+        >>> import keras
+        >>> import prepkit as pk
+        >>> data = {"age": [20.0, 40.0, 60.0, 80.0], "y": [0, 0, 1, 1]}
+        >>> fitted = pk.Pipeline([pk.Rescale()]).fit(data, label="y")
+        >>> model = keras.Sequential([keras.layers.Dense(1, activation="sigmoid")])
+        >>> fitted.attach(model).predict({"age": [30.0, 50.0]}, verbose=0).shape
+        (2, 1)
     """
 
     def __init__(
@@ -108,12 +117,17 @@ class Served(keras.Model):  # type: ignore[misc]
             warnings.filterwarnings("ignore", "Your input ran out of data")
             return super().predict(x, verbose=verbose, **kwargs)
 
-    def export(self, filepath: str | Path, **kwargs: Any) -> None:
+    def export(self, filepath: str | Path, format: str = "tf_saved_model", **kwargs: Any) -> None:
         """Write a SavedModel that runs without prepkit and Keras.
 
         `serve` takes the dict of raw columns (or the one array), and so does the signature
         "serving_default", where names that TensorFlow refuses have "_" for what they may not have.
+
+        Raises:
+            PrepkitError: for another format, or other settings of Keras' `export`.
         """
+        if format != "tf_saved_model" or kwargs.keys() - {"verbose"}:
+            raise PrepkitError(f"export writes a SavedModel only: leave out format={format!r}, {sorted(kwargs)}.")
         signature = raw_signature(self.flow.entry.raw)
         names = serving_names(signature)
         array = self.flow.entry.raw.structure == "array"

@@ -53,6 +53,10 @@ class Ledger:
         refused: rows kept out before training, by reason.
         dropped: rows that a training stage left out, by reason.
         row_numbers: the first 1,000 row numbers (from 0, in order of reading) of each reason.
+
+    Example:
+        >>> print(Ledger(1000, 990, {"label missing": 10}, {}, {"label missing": (3, 4)}))
+        1,000 rows in, 990 trained, 10 label missing
     """
 
     rows_in: int
@@ -93,7 +97,8 @@ class Metadata:
         seed: of the shuffle; None likewise.
         scans: how often the source was read to fit.
         versions: of prepkit and of the libraries that the numbers depend on.
-        data_fingerprint: of what was read and measured: equal for equal data in whatever batches.
+        data_fingerprint: of the columns, the counts and all that was learned, to 9 digits: equal for equal data
+            in whatever batches; what none of these shows, as rows in another order, it does not show either.
         recipe_fingerprint: of the recipe.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -163,7 +163,8 @@ class Pipeline:
     def __repr__(self) -> str:
         lines = []
         for stage in self.stages:
-            given = {k: v for k, v in storage.stage_settings(stage).items() if k != "reason"}
+            given = {f.name: getattr(stage, f.name) for f in fields(stage) if f.name in ("method", "kind")}
+            given |= {k: v for k, v in storage.stage_settings(stage).items() if k != "reason"}
             settings = ", ".join(f"{k}={getattr(v, '__name__', None) or repr(v)}" for k, v in given.items())
             reason = f"  # {stage.reason}" if stage.reason else ""
             lines.append(f"    {type(stage).__name__}({settings}),{reason}\n")

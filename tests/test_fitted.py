@@ -281,7 +281,9 @@ def test_apply_goes_on_in_a_pipeline_of_ones_own(fitted):
 def test_apply_refuses_labels_that_it_cannot_encode(fitted):
     data = frame(unlabelled=False)
     data.loc[5, "y"] = "maybe"
-    with pytest.raises(tf.errors.InvalidArgumentError, match="PrepkitError: label .*y.* is missing, or no class.*maybe"):
+    with pytest.raises(
+        tf.errors.InvalidArgumentError, match="PrepkitError: label .*y.* is missing, or no class.*maybe"
+    ):
         list(stream(data).apply(fitted))
 
 

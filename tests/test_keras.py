@@ -448,6 +448,13 @@ def test_in_other_processes(served, trained, tmp_path):
         np.testing.assert_allclose(p, reference, atol=EXACT, err_msg=name)
 
 
+def test_other_formats_are_refused_rather_than_ignored(served, tmp_path):
+    for settings in ({"format": "onnx"}, {"input_signature": []}):
+        with pytest.raises(pk.PrepkitError, match="export writes a SavedModel only"):
+            served.export(tmp_path / "a", **settings)
+    assert not list(tmp_path.iterdir())
+
+
 # -- names --------------------------------------------------------------------------------------
 
 

@@ -121,7 +121,10 @@ NO_RECIPES = [
     ('{"stages": [{"stage": "Imput"}]}', "recipe names the stage 'Imput': there are"),
     ('{"stages": [{"stage": "Impute", "method": 1}]}', "Impute has no setting method: it has categorical, columns,"),
     ('{"stages": [{"stage": "Impute", "numeric": "mode"}]}', "Impute: numeric='mode': choose from"),
-    ('{"stages": [{"stage": "Map", "name": "twice"}]}', "the recipe has Map 'twice', whose function is not saved: hand it over"),
+    (
+        '{"stages": [{"stage": "Map", "name": "twice"}]}',
+        "the recipe has Map 'twice', whose function is not saved: hand it over",
+    ),
     ('{"stages": [{"stage": "Rebalance"}, {"stage": "Impute"}]}', r"in stage 2 of 2 \(Impute\): "),
     ('{"stages": [], "output": "matrix"}', "Pipeline: output='matrix': choose from"),
     ('{"stages": [], "labels": "string"}', "Pipeline: labels='string': choose from"),
