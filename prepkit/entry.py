@@ -277,8 +277,8 @@ def decode_column(raw: RawColumn, column: Column) -> Any:
             return _decode_strings(raw, column)
         if (pa.types.is_timestamp(raw.type) or pa.types.is_date(raw.type)) and column.kind in ("numeric", "boolean"):
             raise PrepkitError(
-                f"column {column.name!r} is times ({raw.type}), but was {column.kind} in training: give numbers, or fit on "
-                "times."
+                f"column {column.name!r} is times ({raw.type}), but was {column.kind} in training: give numbers, or "
+                "fit on times."
             )
         raw = _arrow_numbers(raw)
     if column.kind in ("categorical", "text"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,10 @@ def differences(transformed: Iterable[Any], data: Any, flow: Flow, model: Any) -
     With a model: of each way to compute its probabilities from calling it on `transformed`.
     NaN equals NaN, and differs by infinity from a number; strings and ids that differ count as 1.
     """
-    functions = functions_of(flow.stages)
     batches = list(transformed)
     reference = _stacked(batches)
     raw = raw_dataset(data, flow.entry.raw, 256)
-    again = flow_from_text(flow_to_text(flow), functions)
+    again = flow_from_text(flow_to_text(flow), functions_of(flow.stages))
     ways = {
         "eager": (flow.features(x) for x in raw),
         "graph": map(tf.function(flow.features), raw),
@@ -34,24 +34,40 @@ def differences(transformed: Iterable[Any], data: Any, flow: Flow, model: Any) -
         "saved and loaded": raw.map(again.features),
     }
     out = {name: _largest(reference, _stacked(list(way))) for name, way in ways.items()}
-    if model is None:
-        return out
-    served = Served.of(flow, model)
-    signed = raw_dataset(data, flow.entry.raw, 256, exact=True)
-    probabilities = np.concatenate([served.probabilities(x) for x in batches])
-    out |= {
-        "served, called": _largest(probabilities, np.concatenate([served(x) for x in raw])),
-        "served, predicted": _largest(probabilities, served.predict(data, verbose=0)),
-    }
+    return out if model is None else out | _served(batches, data, Served.of(flow, model))
+
+
+def _served(batches: list[Any], data: Any, served: Served) -> dict[str, float]:
+    """The same for the probabilities of a model."""
+    raw = raw_dataset(data, served.flow.entry.raw, 256)
+    signed = raw_dataset(data, served.flow.entry.raw, 256, exact=True)
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "served.keras"
+        file, directory = Path(folder) / "served.keras", Path(folder) / "exported"
         served.save(file)
-        loaded = keras.models.load_model(file, custom_objects=functions)
-        out["served, reloaded"] = _largest(probabilities, loaded.predict(data, verbose=0))
-        served.export(Path(folder) / "exported")
-        exported = tf.saved_model.load(str(Path(folder) / "exported"))
-        out["served, exported"] = _largest(probabilities, np.concatenate([exported.serve(x) for x in signed]))
-    return out
+        served.export(directory)
+        loaded = keras.models.load_model(file, custom_objects=functions_of(served.flow.stages))
+        exported = tf.saved_model.load(str(directory))
+    with _quiet():
+        ways = {
+            "served, called": np.concatenate([served(x) for x in raw]),
+            "served, predicted": served.predict(data, verbose=0),
+            "served, reloaded": loaded.predict(data, verbose=0),
+            "served, exported": np.concatenate([exported.serve(x) for x in signed]),
+        }
+    reference = np.concatenate([served.probabilities(x) for x in batches])
+    return {name: _largest(reference, p) for name, p in ways.items()}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without TensorFlow's advice not to trace so much: two models are traced here, each once."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _stacked(batches: list[Any]) -> list[np.ndarray]:

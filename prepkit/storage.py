@@ -289,7 +289,8 @@ def check_target(path: Path) -> None:
         return
     names = {p.name for p in path.iterdir()} if path.is_dir() else {path.name}
     foreign = sorted(names - OURS) if path.is_dir() else [path.name]
-    foreign += [f"{DATA}/{p.name}" for p in (path / DATA).glob("*") if not re.fullmatch(r"\d{5,}\.npz", p.name)]
+    inside = (p for name in (DATA, "valid", "test") for p in (path / name).glob("*"))
+    foreign += [f"{p.parent.name}/{p.name}" for p in inside if not re.fullmatch(r"\d{5,}\.npz", p.name)]
     if names and not foreign and not _is_ours(path / PIPELINE):
         foreign = sorted(names)
     if foreign:

@@ -258,6 +258,19 @@ def test_batches_have_rows(batch_size):
         pk.Pipeline([pk.OneHot()]).fit(frame(), "y").transform(frame(), batch_size)
 
 
+@pytest.mark.parametrize("setting", [{"seed": -1}, {"seed": 2**63}, {"seed": 1.5}, {"seed": None}, {"batch_size": 2.5}])
+def test_seeds_and_batch_sizes_are_whole_numbers(setting):
+    ((name, value),) = setting.items()
+    with pytest.raises(pk.PrepkitError, match=f"^{name}={value}: give "):
+        pk.Pipeline([pk.OneHot()]).prepare(frame(), "y", **setting)
+
+
+def test_seeds_and_batch_sizes_may_come_from_numpy():
+    metadata = pk.Pipeline([pk.OneHot()]).prepare(frame(), "y", batch_size=np.int64(8), seed=np.int32(3)).metadata
+    assert (metadata.batch_size, metadata.seed) == (8, 3)
+    assert pk.Metadata.from_json(metadata.to_json()) == metadata
+
+
 def test_no_label():
     with pytest.raises(pk.PrepkitError, match="comes without labels: say label="):
         pk.Pipeline([pk.OneHot()]).fit(frame())

@@ -396,6 +396,7 @@ FOREIGN: dict[str, tuple[Callable[[Path], None], str]] = {
     "another program's pipeline.json": (directory({"pipeline.json": '{"steps": []}'}), "pipeline.json"),
     "ours, and something of mine": (lambda path: None, "model.keras"),
     "ours, and my data": (lambda path: None, "data/mine.csv"),
+    "ours, and my notes on it": (lambda path: None, "test/notes.txt"),
     "data alone": (directory({"data/00000.npz": "mine"}), "data"),
 }
 
@@ -406,6 +407,7 @@ def test_what_prepkit_has_not_written_is_not_replaced(prepared, tmp_path, case):
     path = tmp_path / "target"
     if case.startswith("ours"):
         prepared.save(path)
+        (path / name).parent.mkdir(exist_ok=True)
         (path / name).write_text("mine")
     make(path)
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}

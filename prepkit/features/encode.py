@@ -148,7 +148,6 @@ class OneHot(ColumnStage[Categories]):
         for column in spec.blocks()[CODES]:
             if column.name in chosen:
                 places.append(width + self._places(column, learned))
-                places[-1][places[-1] < width] = -1
                 width += len(learned.kept[column.name]) + len(learned.shared[column.name])
         out = taken(blocks, spec, set(spec.names) - chosen)
         out[_free(spec, "onehot")] = multi_hot(recoded(taken(blocks, spec, chosen)[CODES], places), width)

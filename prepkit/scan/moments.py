@@ -29,6 +29,7 @@ class Moments:
     missing: int = 0
     mean: float = 0.0
     m2: float = 0.0
+    rest: float = 0.0  # what rounding left of the mean
 
     @np.errstate(over="ignore", invalid="ignore")  # of values beyond 1e154 the squares are infinite
     def update(self, values: np.ndarray) -> None:
@@ -42,22 +43,27 @@ class Moments:
             if len(piece):
                 mean = total / len(piece)
                 piece -= mean
-                drift = float(piece.sum()) / len(piece)  # what rounding left in the mean
+                drift = float(piece.sum()) / len(piece)  # what rounding left of the mean
                 np.square(piece, out=piece)
                 m2 = max(float(piece.sum()) - len(piece) * drift * drift, 0.0)
-                self._add(len(piece), mean + drift, m2)
+                self._add(len(piece), mean, m2, drift)
 
-    def _add(self, count: int, mean: float, m2: float) -> None:
+    def _add(self, count: int, mean: float, m2: float, rest: float) -> None:
         if not count:
             return
+        if not self.count:
+            self.mean = mean
         total = self.count + count
-        delta = mean - self.mean
-        self.mean += delta * count / total
+        delta = (mean - self.mean) + (rest - self.rest)
+        step = delta * count / total
+        mean = self.mean + step
+        self.rest += (self.mean - mean) + step
+        self.mean = mean
         self.m2 += m2 + delta * delta * self.count * count / total
         self.count = total
 
     def merge(self, other: Moments) -> None:
-        self._add(other.count, other.mean, other.m2)
+        self._add(other.count, other.mean, other.m2, other.rest)
         self.missing += other.missing
 
     @property
@@ -65,12 +71,13 @@ class Moments:
         return self.m2 / self.count if self.count else 0.0
 
     def filled(self, value: float) -> Moments:
-        out = Moments(self.count, 0, self.mean, self.m2)
-        out._add(self.missing, value, 0.0)
+        out = Moments(self.count, 0, self.mean, self.m2, self.rest)
+        out._add(self.missing, value, 0.0, 0.0)
         return out
 
     def clipped(self, low: float, high: float) -> None:
         return None
 
     def scaled(self, shift: float, scale: float) -> Moments:
-        return Moments(self.count, self.missing, (self.mean - shift) * scale, self.m2 * scale * scale)
+        mean = (self.mean - shift + self.rest) * scale
+        return Moments(self.count, self.missing, mean, self.m2 * scale * scale)

@@ -54,6 +54,11 @@ def test_a_filling_that_no_training_row_has_is_unseen(unseen, names, hot):
     assert found == {f"c={name}": [float(name == "a"), float(name == hot)] for name in names}
 
 
+def test_the_share_of_rows_is_of_all_rows():
+    fitted = fit(pk.OneHot(min_frequency=0.3), {"c": words("a", "a", "b", *[None] * 5)})
+    assert fitted.feature_names == ("c=<missing>", "c=<infrequent>")
+
+
 def test_categories_that_are_called_like_the_shared_places():
     data = {"c": words("<missing>", None, "<missing>", "rare")}
     fitted = fit(pk.OneHot(min_frequency=2, unseen="bucket"), data)
@@ -121,6 +126,7 @@ def test_ids_by_descending_frequency_then_by_name():
     assert fitted.metadata.vocabulary_sizes == {"c": 5}
     assert transformed(fitted, data)["c"] == [3, 2, 2, 4, 3, 0, 2]
     assert transformed(fitted, {"c": words("never", None, "a")})["c"] == [1, 0, 4]
+    assert done(pk.Lookup(), {"c": words("z", "b", "a")}, output="dict")["c"] == [4, 3, 2]
 
 
 def test_rarer_categories_share_an_id():

@@ -82,10 +82,12 @@ def test_each_channel_has_its_own_scale_or_all_have_one(method):
 
 
 @pytest.mark.parametrize("method", ["standard", "minmax", "robust", "squash"])
-@pytest.mark.parametrize("before", ["standard", "robust"])
-def test_one_scale_for_all_channels_behind_a_scale_for_each(before, method):
+@pytest.mark.parametrize("before", ["standard", "robust", "minmax"])
+@pytest.mark.parametrize("each_first", [True, False])
+def test_one_scale_for_all_channels_and_a_scale_for_each(each_first, before, method):
+    """What one stage merges is no more than that stage's."""
     x = channels(np.random.default_rng(1))
-    stages = [pk.Rescale(before), pk.Rescale(method, per_channel=False)]
+    stages = [pk.Rescale(before, per_channel=each_first), pk.Rescale(method, per_channel=not each_first)]
     once = np.array(done(stages[:1], {"x": x}, output="dict")["x"])
     expected = done(stages[1:], {"x": once}, output="dict")["x"]
     np.testing.assert_allclose(done(stages, {"x": x}, output="dict")["x"], expected, rtol=1e-4, atol=1e-5)
@@ -165,6 +167,14 @@ def test_the_largest_and_smallest_float32_numbers(method, x):
     assert np.abs(found).max() < 4
     alone = done(pk.Rescale(method), {"beside": np.arange(4, dtype=np.float32)})["beside"]
     np.testing.assert_allclose(found[:, 1], alone, rtol=1e-6)
+
+
+def test_the_difference_of_the_largest_float32_numbers():
+    x = np.array([3e38, 3.0001e38, 3.0002e38], np.float32)
+    fitted = fit(pk.Rescale("minmax"), {"x": x})
+    found = in_graph(fitted, {"x": np.array([-LARGEST, LARGEST], np.float32)}).numpy()[:, 0]
+    wide, low, high = (float(v) for v in (LARGEST, x[0], x[2]))
+    np.testing.assert_allclose(found, [(-wide - low) / (high - low), (wide - low) / (high - low)], rtol=1e-5)
 
 
 # -- errors ------------------------------------------------------------------------------------

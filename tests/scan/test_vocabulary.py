@@ -43,7 +43,7 @@ def test_merge_is_update_over_the_union(x, other):
 def test_a_value_that_no_row_has_is_not_counted():
     found = Vocabulary()
     found.update(Coded(np.array([1, 1], np.int32), ("never", "twice")))
-    assert found == Vocabulary(Counter({"twice": 2}))
+    assert dict(found.counts) == {"twice": 2}
 
 
 @pytest.mark.parametrize("counts, most", [({}, None), ({"b": 2, "a": 2, "c": 1}, "a"), ({3.0: 1, -1.0: 1}, -1.0)])
