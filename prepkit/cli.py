@@ -50,7 +50,7 @@ def prepare(
             lines.append(f"wrote {out / name}: {rows:,} rows of {file}, transformed, as NPZ")
     if not quiet:
         _console().print(text)
-    print("\n".join(lines))
+        print("\n".join(lines))
 
 
 @app.command()
@@ -78,6 +78,8 @@ def _read(path: Path) -> str:
         return path.read_text("utf-8")
     except OSError as error:
         raise PrepkitError(f"cannot read the recipe {path}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise PrepkitError(f"the recipe {path} is no UTF-8 text ({error}): give JSON.") from error
 
 
 def main() -> None:

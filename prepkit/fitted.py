@@ -87,8 +87,7 @@ class FittedPipeline:
             PrepkitError: if a training column is not there or is of another type, or if a label is
                 missing or none of the training classes.
         """
-        if batch_size < 1:
-            raise PrepkitError(f"batch_size={batch_size}: give 1 or more.")
+        batch_size = whole(batch_size, "batch_size", 1)
         label = self.spec.label
         source = as_source(data, label.name if label else None, batched=batched, required=False)
         if isinstance(source, TensorDataset):
@@ -298,6 +297,13 @@ class FittedPipeline:
             return self._finish(packed)
         by_class = tf.constant(list(class_weights(self.recipe.stages, self.metadata.counts).values()), tf.float32)
         return self._finish({**packed, WEIGHT: packed[WEIGHT] * tf.gather(by_class, packed[LABEL])})
+
+
+def whole(value: Any, name: str, least: int) -> int:
+    """A whole number from `least` to the largest that TensorFlow counts by, or an error."""
+    if not isinstance(value, int | np.integer) or not least <= value < 2**63:
+        raise PrepkitError(f"{name}={value}: give {least} or more, a whole number.")
+    return int(value)
 
 
 def checked_weight(weight: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from prepkit.features.datetime import Datetime
 from prepkit.features.encode import Hash, Lookup, OneHot
 from prepkit.features.text import Text
 from prepkit.fit import Reader, fit, infer
-from prepkit.fitted import FittedPipeline, Prepared
+from prepkit.fitted import FittedPipeline, Prepared, whole
 from prepkit.flow import Flow
 from prepkit.metadata import Metadata, describe
 from prepkit.source import Source, as_source
@@ -129,8 +129,7 @@ class Pipeline:
         Raises:
             PrepkitError: as `fit`; and if missing cells would reach the model.
         """
-        if batch_size < 1:
-            raise PrepkitError(f"batch_size={batch_size}: give 1 or more.")
+        batch_size, seed = whole(batch_size, "batch_size", 1), whole(seed, "seed", 0)
         recipe = replace(self, output=output or self.output, labels=labels or self.labels)
         source = as_source(data, label, batched=batched)
         fitted = recipe._fit(source, label, kinds or {}, spec)

@@ -129,6 +129,7 @@ def test_the_graph_traces_and_its_table_is_made_outside():
 
 @given(st.lists(st.text(st.sampled_from("0123456789.,-+eE \t\u00a0naif_x"), max_size=8), min_size=1, max_size=20))
 @example(["1", "2.5", ""])  # each of the three ways
+@example(["1", "2.5", "-999"])
 @example(["1", " 2.5", "?"])
 @example(["1", "2,5", "oops"])
 @example(["inf", "-Infinity", "nan", "1e999", "-1e999", "1_000", "१"])
@@ -182,6 +183,11 @@ def test_categories_of_one_column_are_none_of_another():
     words = tf.constant(["p", "0\x1fp", "1\x1fp", "q", "\x1f"])
     codes = entry.graph({"a": words, "b": words})[CODES].numpy().tolist()
     assert codes == [[0, 1], [1, UNSEEN], [UNSEEN, 0], [UNSEEN, UNSEEN], [-1, -1]]
+    many = Entry(
+        Spec(tuple(Column(f"c{i}", "categorical", "string") for i in range(11))), {f"c{i}": ("p",) for i in range(11)}
+    )
+    codes = many.graph({f"c{i}": tf.constant(["0p"]) for i in range(11)})[CODES].numpy().tolist()
+    assert codes == [[UNSEEN] * 11]  # column 1 and "0p" are not column 10 and "p"
 
 
 def test_dictionaries_of_any_make_are_read():

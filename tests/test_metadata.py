@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
@@ -116,6 +116,7 @@ def test_features_of_each_column(prepared):
 
 
 @given(st.lists(st.integers(1, 200), min_size=2, max_size=6))
+@settings(max_examples=6)
 def test_class_weights_are_those_of_scikit_learn_with_mean_one_over_the_rows(counts):
     y = np.repeat(np.arange(len(counts)), counts)
     metadata = pk.Pipeline([pk.Rebalance()]).fit(({"x": np.arange(float(len(y)))}, y)).metadata

@@ -48,7 +48,7 @@ def summary(metadata: Metadata, recipe: str) -> RenderableType:
 def as_text(renderable: RenderableType, width: int = 120) -> str:
     """The same, for a file: without colours, whatever the terminal can do."""
     out = io.StringIO()
-    Console(file=out, width=width, color_system=None, force_terminal=False).print(renderable)
+    Console(file=out, width=width, force_terminal=False).print(renderable)
     return out.getvalue()
 
 

@@ -85,8 +85,7 @@ class TensorDataset(Source):
             for element in batches.prefetch(2):
                 chunk = self._chunk(*self.separate(element), start)
                 start += len(chunk)
-                if len(chunk):
-                    yield chunk
+                yield chunk
         except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
             if not self.batched and "Cannot batch tensors with different shapes" in error.message:
                 raise PrepkitError(

@@ -99,7 +99,7 @@ def test_ten_thousand_columns_are_chosen_in_linear_time():
     data = {f"x{i}": np.array([1.0, 2.0]) for i in range(10_000)}
     spec = fit(pk.Drop("x0"), data).spec
     start = time.perf_counter()
-    for stage in (pk.Drop("x*5"), pk.Select("x*5"), pk.Impute(), pk.Clip(low=0.0), pk.Rescale()):
+    for stage in (pk.Drop("x*[0-4]"), pk.Select("x*[0-4]"), pk.Impute(), pk.Clip(low=0.0), pk.Rescale()):
         stage.output(spec, None)
     assert time.perf_counter() - start < 5  # 60 s and more where columns were compared one by one
 

@@ -69,6 +69,20 @@ def test_a_bound_that_float32_rounds_is_no_reason_to_call_its_own_value_clipped(
     assert found == {"x": x.tolist(), "x is clipped": [0, 0, 0]}
 
 
+def test_the_bounds_of_a_float32_column_are_float32():
+    """Or else what later stages carry along is not what is in the column."""
+    x = np.array([1.77e9, 1.77e9 + 128, 1.77e9 + 256, 1.77e9 + 512], np.float32)
+    fitted = fit([pk.Clip(quantiles=(0.1, 0.9)), pk.Rescale("minmax")], {"x": x})
+    bounds = learned(fitted)
+    assert (bounds.low["x"], bounds.high["x"]) == (
+        float(np.float32(bounds.low["x"])),
+        float(np.float32(bounds.high["x"])),
+    )
+    assert learned(fitted, 1).shift == bounds.low
+    found = transformed(fitted, {"x": x})["x"]
+    assert (found[0], found[-1]) == (0.0, 1.0)
+
+
 def test_only_the_columns_chosen():
     found = done(pk.Clip(high=1.0, columns="x"), {"x": [5.0, 0.0], "z": [5.0, 0.0]})
     assert found == {"x": [1, 0], "z": [5, 0]}

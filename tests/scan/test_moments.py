@@ -38,11 +38,15 @@ def test_a_huge_offset_costs_no_digits(offset, dtype, spread):
     rng = np.random.default_rng(0)
     x = (offset + spread * rng.normal(size=200_000)).astype(dtype)
     rest = x.astype(np.float64) - offset  # exact
-    moments = Moments()
-    for piece in np.array_split(x, 7):
-        moments.update(piece)
+    moments, other = Moments(), Moments()
+    for i, piece in enumerate(np.array_split(x, 7)):
+        (moments if i % 2 else other).update(piece)
+    moments.merge(other)
     assert moments.mean == pytest.approx(offset + rest.mean(), rel=1e-12, abs=1e-15)
-    assert moments.variance == pytest.approx(rest.var(), rel=1e-9, abs=0)
+    assert moments.variance == pytest.approx(rest.var(), rel=1e-10, abs=0)
+    near = moments.scaled(offset, 1 / spread)
+    assert near.mean == pytest.approx(rest.mean() / spread, rel=1e-9, abs=1e-12)
+    assert near.variance == pytest.approx(rest.var() / spread**2, rel=1e-10, abs=0)
 
 
 def test_the_mean_of_a_batch_may_be_rounded_but_its_variance_is_not():

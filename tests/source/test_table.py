@@ -195,6 +195,7 @@ def test_masked_cells_are_missing():
         ((np.eye(4), Y, [1.0]), r"X: 'weight' has 1 rows, but 'X', 'y' 4: give the same rows of all"),
         ((pd.DataFrame({"a": [1.0, 2.0]}), Y), "DataFrame: 'y' has 4 rows, but 'a' 2: give the same rows of all"),
         ((np.eye(4), Y, [1, 1, np.nan, 1]), "the weight of row 2 of X is nan: give finite numbers, 0 or more"),
+        ((np.eye(4), Y, [1, 1, 1, np.inf]), "the weight of row 3 of X is inf: give finite numbers, 0 or more"),
         ((np.eye(4), Y, [1, -1, 1, 1]), "the weight of row 1 of X is -1: give finite numbers, 0 or more"),
         ((np.eye(4), Y, ["a"] * 4), r"the weights of X are no numbers \(.*\): give one number a row"),
         ((np.eye(4), Y, np.eye(4)), r"the weights of X have shape \(4, 4\): give one number a row"),
