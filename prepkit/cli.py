@@ -36,7 +36,9 @@ def prepare(
     import prepkit as pk
     from prepkit.report.terminal import as_text, summary
     from prepkit.shards import write_transformed
+    from prepkit.storage import check_target
 
+    check_target(out)  # before the work is done
     chosen = pk.Pipeline.from_json(_read(recipe)) if recipe else pk.recommend(train, label=label)
     prepared = chosen.prepare(train, label=label, batch_size=batch_size, seed=seed)
     prepared.save(out)
@@ -76,10 +78,8 @@ def _read(path: Path) -> str:
 
     try:
         return path.read_text("utf-8")
-    except OSError as error:
-        raise PrepkitError(f"cannot read the recipe {path}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise PrepkitError(f"the recipe {path} is no UTF-8 text ({error}): give JSON.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise PrepkitError(f"cannot read the recipe {path}: {error}.") from error
 
 
 def main() -> None:

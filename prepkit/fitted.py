@@ -198,7 +198,7 @@ class FittedPipeline:
             if chunk.label is not None:
                 packed[LABEL] = self._class_numbers(chunk, strict=strict, start=start)
             if chunk.weight is not None:
-                packed[WEIGHT] = checked_weight(chunk.weight)
+                packed[WEIGHT] = chunk.weight.astype(np.float32)
             start += len(chunk)
             if not strict and (packed[LABEL] < 0).any():
                 keep = packed[LABEL] >= 0
@@ -304,14 +304,6 @@ def whole(value: Any, name: str, least: int) -> int:
     if not isinstance(value, int | np.integer) or not least <= value < 2**63:
         raise PrepkitError(f"{name}={value}: give {least} or more, a whole number.")
     return int(value)
-
-
-def checked_weight(weight: np.ndarray) -> np.ndarray:
-    """float32 weights, or an error for what is none."""
-    if not np.isfinite(weight).all() or (weight < 0).any():
-        row = int(np.flatnonzero(~(np.isfinite(weight) & (weight >= 0)))[0])
-        raise PrepkitError(f"the weight of row {row} is {weight[row]}: weights are finite and not negative.")
-    return weight.astype(np.float32)
 
 
 def _sliced(arrays: Mapping[str, np.ndarray], size: int = 65_536) -> Iterator[dict[str, np.ndarray]]:
