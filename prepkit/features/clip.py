@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from prepkit.core import Blocks, ColumnStage, Known, along, appended, check_columns, is_number_block
 from prepkit.errors import PrepkitError
+from prepkit.features.encode import HINT
 from prepkit.features.impute import held
 from prepkit.scan import Accumulator, Statistic
 from prepkit.spec import FLOAT32, Column, Kind, Spec
@@ -57,7 +58,7 @@ class Clip(ColumnStage[Bounds]):
     Source: winsorising (Dixon 1960, doi:10.1214/aoms/1177705900); Tukey 1977, Exploratory Data Analysis.
     """
 
-    quantiles: tuple[float, float] | None = None
+    quantiles: Sequence[float] | None = None
     low: float | None = None
     high: float | None = None
     iqr: float | None = None
@@ -66,14 +67,14 @@ class Clip(ColumnStage[Bounds]):
     takes: ClassVar[tuple[Kind, ...]] = ("numeric",)
 
     def __post_init__(self) -> None:
-        if self.quantiles is not None:
+        if isinstance(self.quantiles, list):
             object.__setattr__(self, "quantiles", tuple(self.quantiles))
         given = [self.quantiles is not None, self.iqr is not None, (self.low, self.high) != (None, None)]
         if sum(given) != 1:
             raise PrepkitError("Clip: give exactly one of quantiles=(0.001, 0.999), iqr=1.5, or low= and/or high=.")
         q = self.quantiles
-        if q is not None and not (len(q) == 2 and 0 <= q[0] < q[1] <= 1):
-            raise PrepkitError(f"Clip: quantiles={self.quantiles}: give two rising fractions from 0 to 1.")
+        if q is not None and not (isinstance(q, tuple) and len(q) == 2 and 0 <= q[0] < q[1] <= 1):
+            raise PrepkitError(f"Clip: quantiles={q!r}: give two rising fractions from 0 to 1.{HINT}")
         if self.iqr is not None and not 0 < self.iqr < np.inf:
             raise PrepkitError(f"Clip: iqr={self.iqr}: give a positive number, such as 1.5.")
         for name in ("low", "high"):

@@ -16,6 +16,7 @@ from prepkit.spec import CODES, STRINGS, Column, Kind, Spec
 
 IDS = "ids"
 UNSEEN = -2  # the code of a category that no training row has; a missing cell has -1
+HINT = " Columns are chosen by columns=."  # where the first argument is something else
 WIDEST = 65_536  # columns; a batch of 1,024 rows of so many float32 takes 268 MB
 
 
@@ -75,8 +76,10 @@ class OneHot(ColumnStage[Categories]):
     def __post_init__(self) -> None:
         one_of(self.unseen, ("infrequent_if_exist", "zeros", "bucket"), "OneHot: unseen")
         one_of(self.missing, ("category", "zeros"), "OneHot: missing")
-        if self.max_categories is not None and self.max_categories < 1:
-            raise PrepkitError(f"OneHot: max_categories={self.max_categories}: give 1 or more, or None for no limit.")
+        if self.max_categories is not None and not is_whole(self.max_categories, 1):
+            raise PrepkitError(
+                f"OneHot: max_categories={self.max_categories!r}: give 1 or more, or None for no limit.{HINT}"
+            )
         if self.min_frequency is not None and self.min_frequency <= 0:
             raise PrepkitError(f"OneHot: min_frequency={self.min_frequency}: give a number of rows or a share below 1.")
         check_columns(self)
@@ -197,8 +200,10 @@ class Lookup(ColumnStage[Categories]):
     needs_codes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.max_tokens is not None and self.max_tokens < 3:
-            raise PrepkitError(f"Lookup: max_tokens={self.max_tokens}: give 3 or more (0 and 1 are taken), or None.")
+        if self.max_tokens is not None and not is_whole(self.max_tokens, 3):
+            raise PrepkitError(
+                f"Lookup: max_tokens={self.max_tokens!r}: give 3 or more (0 and 1 are taken), or None.{HINT}"
+            )
         check_columns(self)
 
     def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
@@ -270,8 +275,8 @@ class Hash(ColumnStage[Nothing]):
 
     def __post_init__(self) -> None:
         one_of(self.output_form, ("one_hot", "id"), "Hash: output_form")
-        if self.bins < 2:
-            raise PrepkitError(f"Hash: bins={self.bins}: give 2 or more.")
+        if not is_whole(self.bins, 2):
+            raise PrepkitError(f"Hash: bins={self.bins!r}: give 2 or more.")
         if self.columns is None:
             raise PrepkitError("Hash: say which columns, as in Hash('zip', bins=64).")
         check_columns(self)
@@ -309,6 +314,10 @@ class Hash(ColumnStage[Nothing]):
         offsets = self.bins * np.arange(len(chosen), dtype=np.int64)
         places = tf.where(text == "", tf.constant(width, tf.int64), buckets + offsets)
         return rest | {_free(spec, "hash"): multi_hot(places, width)}
+
+
+def is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int | np.integer) and bool(value >= least)
 
 
 def recoded(codes: tf.Tensor, places: Sequence[np.ndarray]) -> tf.Tensor:

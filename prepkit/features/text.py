@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from prepkit.core import Blocks, ColumnStage, Known, Nothing, check_columns, taken
 from prepkit.errors import PrepkitError
+from prepkit.features.encode import HINT, is_whole
 from prepkit.parse import SPACES
 from prepkit.scan import Statistic
 from prepkit.spec import STRINGS, Column, Kind, Spec
@@ -43,16 +44,18 @@ class Text(ColumnStage[Nothing]):
     """
 
     bins: int = 1024
-    ngrams: tuple[int, int] = (2, 4)
+    ngrams: Sequence[int] = (2, 4)
 
     takes: ClassVar[tuple[Kind, ...]] = ("text", "categorical")
     needs_strings: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "ngrams", tuple(self.ngrams))
-        if self.bins < 2:
-            raise PrepkitError(f"Text: bins={self.bins}: give 2 or more.")
-        if not (len(self.ngrams) == 2 and 1 <= self.ngrams[0] <= self.ngrams[1]):
+        if isinstance(self.ngrams, list):
+            object.__setattr__(self, "ngrams", tuple(self.ngrams))
+        if not is_whole(self.bins, 2):
+            raise PrepkitError(f"Text: bins={self.bins!r}: give 2 or more.{HINT}")
+        n = self.ngrams
+        if not (isinstance(n, tuple) and len(n) == 2 and is_whole(n[0], 1) and is_whole(n[1], n[0])):
             raise PrepkitError(f"Text: ngrams={self.ngrams}: give the shortest and the longest length, as in (2, 4).")
         check_columns(self)
 

@@ -116,6 +116,8 @@ QUANTILES = "give two rising fractions from 0 to 1"
         ({"quantiles": (0.9, 0.1)}, rf"Clip: quantiles=\(0.9, 0.1\): {QUANTILES}"),
         ({"quantiles": (1, 99)}, rf"Clip: quantiles=\(1, 99\): {QUANTILES}"),
         ({"quantiles": (0.1, 0.5, 0.9)}, rf"Clip: quantiles=\(0.1, 0.5, 0.9\): {QUANTILES}"),
+        ({"quantiles": "ab"}, f"Clip: quantiles='ab': {QUANTILES}. Columns are chosen by columns=."),
+        ({"quantiles": 3.0}, f"Clip: quantiles=3.0: {QUANTILES}"),
         ({"iqr": 0.0}, "Clip: iqr=0.0: give a positive number, such as 1.5."),
         ({"iqr": NAN}, "Clip: iqr=nan: give a positive number, such as 1.5."),
         ({"low": 2.0, "high": 1.0}, "Clip: low=2.0 is not below high=1.0."),

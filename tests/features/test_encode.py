@@ -192,6 +192,9 @@ def test_hash_of_columns_that_a_predicate_chooses_none_of():
     "make, message",
     [
         (lambda: pk.OneHot(0), "OneHot: max_categories=0: give 1 or more, or None for no limit."),
+        (lambda: pk.OneHot("job"), "OneHot: max_categories='job': give 1 or more, .* Columns are chosen by columns=."),
+        (lambda: pk.Lookup("job"), "Lookup: max_tokens='job': give 3 or more .* Columns are chosen by columns=."),
+        (lambda: pk.Hash("c", "d"), "Hash: bins='d': give 2 or more."),
         (lambda: pk.OneHot(min_frequency=0.0), "OneHot: min_frequency=0.0: give a number of rows or a share below 1."),
         (lambda: pk.OneHot(unseen="x"), "OneHot: unseen='x': choose from 'infrequent_if_exist', 'zeros', 'bucket'."),
         (lambda: pk.OneHot(missing="x"), "OneHot: missing='x': choose from 'category', 'zeros'."),

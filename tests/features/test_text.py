@@ -92,6 +92,9 @@ def test_categories_when_named():
         ({"bins": 1}, "Text: bins=1: give 2 or more."),
         ({"ngrams": (3, 2)}, r"Text: ngrams=\(3, 2\): give the shortest and the longest length, as in \(2, 4\)."),
         ({"ngrams": (0, 2)}, r"Text: ngrams=\(0, 2\): give the shortest and the longest length"),
+        ({"bins": "remark"}, "Text: bins='remark': give 2 or more. Columns are chosen by columns=."),
+        ({"bins": 2.5}, "Text: bins=2.5: give 2 or more."),
+        ({"ngrams": 3}, "Text: ngrams=3: give the shortest and the longest length"),
         ({"ngrams": (2,)}, r"Text: ngrams=\(2,\): give the shortest and the longest length"),
     ],
 )

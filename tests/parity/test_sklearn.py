@@ -115,7 +115,7 @@ SEQUENCES = [  # the recipe first, then what else a user may write
 
 @pytest.mark.parametrize("names", SEQUENCES, ids=", ".join)
 @given(columns=frames(n_columns=10), cuts=CUTS)
-@examples(5)
+@examples(4)
 def test_whole_sequences_are_fitted_one_after_another(names, columns, cuts):
     stages, steps = zip(*(STEPS[name] for name in names), strict=True)
     first = next((n for n in names if n in SCALERS), "")
@@ -167,7 +167,7 @@ UNKNOWN = {"infrequent_if_exist": "infrequent_if_exist", "ignore": "zeros"}
 @pytest.mark.parametrize("handle_unknown", UNKNOWN)
 @pytest.mark.parametrize("limits", LIMITS, ids=repr)
 @given(frame=word_frames(), new=word_frames())
-@examples(6)
+@examples(4)
 def test_one_hot(limits, handle_unknown, frame, new):
     stage = pk.OneHot(**limits, unseen=UNKNOWN[handle_unknown])
     fitted = pk.Pipeline([stage]).fit(frame.assign(y=np.arange(len(frame)) % 2), label="y", kinds=kinds(frame))
