@@ -154,7 +154,8 @@ def check_columns(stage: Stage[Any]) -> None:
     if stage.columns is None or callable(stage.columns):
         return
     kind = type(stage).__name__
-    names = as_names(stage.columns)
+    given: Any = stage.columns
+    names = as_names(stage.columns) if isinstance(given, Iterable) else ()
     if not names or not all(isinstance(n, str) and n for n in names):
         raise PrepkitError(
             f"{kind}: columns={stage.columns!r}: give names, globs or kinds, as in ['age', 'kind:text']."

@@ -19,7 +19,7 @@ from prepkit.progress import track
 from prepkit.scan import Coded, Statistic, Vocabulary, accumulator
 from prepkit.source import CHUNK, RawChunk, Source
 from prepkit.source.infer import infer_column, infer_label_form
-from prepkit.spec import CODES, STRINGS, Column, Kind, Label, Spec
+from prepkit.spec import CODES, RAW_KINDS, STRINGS, Column, Kind, Label, Spec
 
 ALL: frozenset[Statistic] = frozenset({"moments", "extremes", "quantiles", "vocabulary"})
 SAMPLE = 20_000  # rows that inference looks at
@@ -98,8 +98,12 @@ def infer(
     else:
         read = {n: values.dictionary_decode() if n in chunk.plain else values for n, values in chunk.columns.items()}
         columns = [judged(name, values) for name, values in read.items()]
+    if wrong := {n: k for n, k in kinds.items() if k not in RAW_KINDS}:
+        raise PrepkitError(f"kinds={wrong}: choose from {', '.join(RAW_KINDS)}.")
     if unknown := [n for n in kinds if n not in {c.name for c in columns}]:
         raise PrepkitError(f"kinds names columns {unknown}, which are not there: {[c.name for c in columns][:20]} are.")
+    if odd_shape := [c.name for c in columns if c.name in kinds and (kinds[c.name] == "tensor") != bool(c.shape)]:
+        raise PrepkitError(f"kinds: columns {odd_shape}: 'tensor' is for several numbers a row, and nothing else is.")
     columns = [
         replace(c, kind=kinds[c.name], role="feature", notes=(*c.notes, "kind as told")) if c.name in kinds else c
         for c in columns
@@ -112,7 +116,7 @@ def infer(
         if chunk.label is None:
             raise PrepkitError(f"{source.name} comes without labels: say label='COLUMN', or give (X, y).")
         form = infer_label_form(sampled(chunk.label), label or "y")
-        found = Label(label, form, tuple(range(chunk.label.shape[1])) if form == "one_hot" else ())
+        found = Label(label or source.label, form, tuple(range(chunk.label.shape[1])) if form == "one_hot" else ())
     return Spec(tuple(columns), found, source.structure)
 
 

@@ -74,6 +74,8 @@ class FittedPipeline:
     def transform(self, data: Any, batch_size: int = 256, *, batched: bool | None = None) -> tf.data.Dataset:
         """Every row of `data`, one to one and in order, as the model takes it.
 
+        Columns that the training data did not have are ignored, and so is the order of columns.
+
         Args:
             data: whatever `as_source` reads, with or without the label.
             batch_size: rows a batch.
@@ -89,6 +91,9 @@ class FittedPipeline:
         """
         batch_size = whole(batch_size, "batch_size", 1)
         label = self.spec.label
+        if batched is None and isinstance(data, tf.data.Dataset):
+            check_spec(data.element_spec)
+            batched = self._is_batched(data.element_spec)
         source = as_source(data, label.name if label else None, batched=batched, required=False)
         if isinstance(source, TensorDataset):
             steps = None if source.n_rows is None else -(-source.n_rows // batch_size)
@@ -121,7 +126,7 @@ class FittedPipeline:
             if ranks <= {0, 1} and len(ranks) == 1:
                 return ranks == {1}
         elif self.spec.structure == "array":
-            own = len(first.shape) if first.kind == "tensor" else 1
+            own = len(first.shape) if first.kind == "tensor" else int(first.dtype != "string")
             if x.shape.rank - own in (0, 1):
                 return bool(x.shape.rank - own)
         return is_batched(element)
@@ -243,6 +248,7 @@ class FittedPipeline:
 
     def _signature(self, source: Source) -> dict[str, tf.TensorSpec]:
         chunk = next(source.chunks())
+        self.flow.entry.packed(chunk)  # what is wrong with the columns is said here, not from within the dataset
         out = {}
         for block, columns in self.flow.entry.spec.blocks().items():
             dtype = (

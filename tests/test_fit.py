@@ -342,3 +342,23 @@ def test_the_input_is_left_alone():
     pk.Pipeline([pk.Impute(), pk.Rescale()]).prepare((x, y))
     np.testing.assert_array_equal(x, copies[0])
     np.testing.assert_array_equal(y, copies[1])
+
+
+def test_kinds_are_those_that_there_are():
+    frame = pd.DataFrame({"a": [1.0, 2.0], "y": [0, 1]})
+    with pytest.raises(pk.PrepkitError, match=r"kinds=\{'a': 'number'\}: choose from numeric, categorical"):
+        pk.Pipeline([]).fit(frame, "y", kinds={"a": "number"})
+    with pytest.raises(pk.PrepkitError, match=r"columns \['a'\]: 'tensor' is for several numbers a row"):
+        pk.Pipeline([]).fit(frame, "y", kinds={"a": "tensor"})
+
+
+def test_a_source_knows_its_label():
+    frame = pd.DataFrame({"a": [1.0, 2.0], "y": [0, 1]})
+    fitted = pk.Pipeline([]).fit(pk.as_source(frame, "y"))
+    assert fitted.spec.label.name == "y"
+    assert [y.tolist() for _, y in fitted.transform(frame).as_numpy_iterator()] == [[0, 1]]
+
+
+def test_columns_are_names():
+    with pytest.raises(pk.PrepkitError, match="Impute: columns=5: give names"):
+        pk.Impute(columns=5)
