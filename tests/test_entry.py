@@ -39,7 +39,8 @@ TIMES = st.datetimes(pd.Timestamp("1950-01-01").to_pydatetime(), pd.Timestamp("2
 COLUMNS: dict[str, Any] = {
     "float64": FLOATS,
     "float32": st.floats(width=32, allow_subnormal=False),
-    "float16": st.floats(width=16, allow_subnormal=False),
+    "float16": st.integers(-2048, 2048).map(lambda n: n / 64)
+    | st.sampled_from([np.nan, np.inf, -np.inf, 0.1, 65504.0]),
     "int64": st.integers(-(2**53), 2**53),
     "int8": st.integers(-128, 127),
     "uint8": st.integers(0, 255),
