@@ -24,6 +24,7 @@ from prepkit.scan import Coded
 from prepkit.source import as_source
 from prepkit.spec import Column, Kind, Spec
 
+# Chosen by the test log-loss of a plain network on 15 public tables, so tuned to those: rules of thumb.
 MANY = 40  # categories; with more of them
 SPARSE = 10  # and fewer rows for each than this, their spellings tell more than they do
 FAR = 6  # interquartile ranges; of a normal distribution, 8 standard deviations
