@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from prepkit.errors import PrepkitError
 from prepkit.finding import Finding
 from prepkit.spec import Kind, Role
 
+VERSION = 1  # of the JSON
 QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
+OTHER = "<other>"  # the bar of all values that have none of their own; always the last
 
 
 @dataclass(frozen=True)
 class Bars:
-    """Rows by bin of a numeric column, or by value of another.
+    """Rows of the sample by bin of a numeric column, or by value of another; cells that are missing aside.
 
     Args:
-        labels: what each bar stands for: "[0, 10)", "Private", "<other>".
+        labels: what each bar stands for: "[0, 10)", the last "[90, 100]"; "Private", "<other>".
         counts: rows of each bar.
-        edges: of the bins of numbers, one more than bars; () for categories.
-        by_class: for each class, its rows of each bar; () where there is no label.
+        edges: of the bins of numbers, rising, one more than bars; () for categories.
+        by_class: for each class of the label, in its order, its rows of each bar; () where there is no label.
     """
 
     labels: tuple[str, ...]
@@ -37,19 +42,27 @@ class ColumnProfile:
         name: of the column.
         kind: as inferred.
         role: "feature", or why it should not be one.
-        dtype: as it comes in.
+        dtype: as it comes in: a numpy name, "string" or "datetime".
         notes: what inference decided, and why.
         rows: that were read.
-        missing: rows without a value (NaN, null, infinite, blank, markers).
-        markers: what stood for a missing cell, and how often.
-        infinite: rows with an infinite number, counted in `missing` too.
+        missing: cells without a value (NaN, null, infinite, blank, markers); as many cells as rows,
+            but for tensors `rows` times the numbers of one row.
+        shape: of one row; () for a scalar.
+        markers: what stood for a missing cell, and how often: "NaN" for NaN and null, "" for blank cells,
+            "?" and so on; what is infinite or unreadable is not among them. {} for tensors.
+        infinite: cells with an infinite number, counted in `missing` too.
         unreadable: cells that are there and cannot be read as the kind, counted in `missing` too.
-        distinct: different values; an estimate where `distinct_exact` is False.
-        zeros: rows with the number 0.
-        mean: of the numbers, with `std` (population) and `skew`; None for other kinds.
-        quantiles: of the numbers at `QUANTILES`; () for other kinds.
-        lengths: shortest, median and longest string in characters; () for other kinds.
-        bars: the distribution, from the sample.
+        distinct: different values; an estimate from the sample where `distinct_exact` is False.
+        distinct_exact: whether `distinct` was counted on all rows.
+        zeros: cells with the number 0; 0 for strings.
+        mean: of the numbers (of points in time, seconds since 1970, UTC), with `std` (population) and `skew`
+            (of the sample); None for other kinds and without any value.
+        std: see `mean`.
+        skew: see `mean`.
+        quantiles: of the numbers at `QUANTILES`, the first and last exact, the others of the sample;
+            () where there is no `mean`.
+        lengths: shortest, median and longest string of the sample in characters; () for other kinds.
+        bars: the distribution, from the sample; None without any value.
     """
 
     name: str
@@ -59,6 +72,7 @@ class ColumnProfile:
     notes: tuple[str, ...]
     rows: int
     missing: int
+    shape: tuple[int, ...] = ()
     markers: Mapping[str, int] = field(default_factory=dict)
     infinite: int = 0
     unreadable: int = 0
@@ -72,10 +86,26 @@ class ColumnProfile:
     lengths: tuple[int, ...] = ()
     bars: Bars | None = None
 
+    @property
+    def cells(self) -> int:
+        """Rows, times the numbers of one row of a tensor."""
+        cells = self.rows
+        for n in self.shape:
+            cells *= n
+        return cells
+
 
 @dataclass(frozen=True)
 class LabelProfile:
-    """What the label holds: its name (None beside the features), classes in their order, rows of each, rows without."""
+    """What the label holds.
+
+    Args:
+        name: of its column; None where it came beside the features.
+        form: as it comes in, see `Label`.
+        classes: in their order, as text.
+        counts: rows of each.
+        missing: rows without a label.
+    """
 
     name: str | None
     form: str
@@ -94,9 +124,17 @@ class Profile:
         sampled: rows, spread over all, that distributions and quantiles were computed from.
         columns: in their order.
         label: None without one.
-        duplicates: rows that repeat an earlier one in every feature and the label; an estimate
-            where `duplicates_exact` is False.
+        duplicates: rows that repeat an earlier one in every feature (identifiers aside) and the label; an
+            estimate where `duplicates_exact` is False.
+        duplicates_exact: whether `duplicates` was counted on all rows.
         findings: the gravest first.
+        splits: rows of each of the data sets that were compared (`against`), by name.
+
+    Example:
+        >>> import prepkit as pk
+        >>> found = pk.profile({"x": [1.0, None, 3.0], "y": [0, 1, 0]}, label="y")
+        >>> found["x"].missing, Profile.from_json(found.to_json()) == found
+        (1, True)
     """
 
     source: str
@@ -107,15 +145,55 @@ class Profile:
     duplicates: int
     duplicates_exact: bool
     findings: tuple[Finding, ...]
+    splits: Mapping[str, int] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> ColumnProfile:
-        return next(c for c in self.columns if c.name == name)
+        for column in self.columns:
+            if column.name == name:
+                return column
+        listed = ", ".join(repr(c.name) for c in self.columns[:20])
+        raise PrepkitError(f"the profile has no column {name!r}: choose one of {listed}.")
 
     def about(self, code: str) -> Sequence[Finding]:
         """The findings of a code, as "missing" or "labels.imbalance"; a prefix up to a dot will do."""
         return [f for f in self.findings if f.code == code or f.code.startswith(f"{code}.")]
 
-    def to_json(self) -> str: ...
+    def to_json(self) -> str:
+        """The profile as JSON text, from which `from_json` makes an equal one."""
+        return json.dumps({"version": VERSION, **dataclasses.asdict(self)}, ensure_ascii=False, allow_nan=False)
 
     @classmethod
-    def from_json(cls, text: str) -> Any: ...
+    def from_json(cls, text: str) -> Profile:
+        """The profile of which `to_json` made `text`.
+
+        Raises:
+            PrepkitError: if `text` is not such.
+        """
+        try:
+            data = json.loads(text)
+            if data.pop("version") != VERSION:
+                raise ValueError(f"it is not of version {VERSION}")
+            columns = tuple(_column(c) for c in data.pop("columns"))
+            label = data.pop("label")
+            findings = tuple(Finding(**f) for f in data.pop("findings"))
+            return cls(
+                columns=columns, label=LabelProfile(**_tuples(label)) if label else None, findings=findings, **data
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise PrepkitError(
+                f"this is no profile that `to_json` wrote ({error!r}): profile the data again."
+            ) from error
+
+
+def _column(data: Mapping[str, Any]) -> ColumnProfile:
+    bars = data["bars"]
+    return ColumnProfile(**_tuples(data) | {"bars": Bars(**_tuples(bars)) if bars else None})
+
+
+def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists, and lists in lists, as tuples; mappings stay as they are."""
+    return {k: _tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+
+
+def _tuple(values: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(_tuple(v) if isinstance(v, list) else v for v in values)
