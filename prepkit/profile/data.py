@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from prepkit.errors import PrepkitError
@@ -114,7 +115,7 @@ class LabelProfile:
     missing: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Profile:
     """What is in the data and what is wrong with them.
 
@@ -157,6 +158,45 @@ class Profile:
     def about(self, code: str) -> Sequence[Finding]:
         """The findings of a code, as "missing" or "labels.imbalance"; a prefix up to a dot will do."""
         return [f for f in self.findings if f.code == code or f.code.startswith(f"{code}.")]
+
+    def __repr__(self) -> str:
+        from prepkit.profile.draw import line
+
+        return f"<{line(self)}>"
+
+    def __str__(self) -> str:
+        from prepkit.profile.draw import table
+        from prepkit.report.terminal import as_text
+
+        return "\n".join(line.rstrip() for line in as_text(table(self), width=100).splitlines())
+
+    def show(self) -> None:
+        """Print it as wide as the terminal is, in colour where it can."""
+        from rich.console import Console
+
+        from prepkit.profile.draw import table
+
+        Console().print(table(self))
+
+    def _repr_html_(self) -> str:
+        from prepkit.profile.page import html
+        from prepkit.report.html import frame
+
+        return frame(html(self))
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write the profile as a page to read in a browser: one file that needs no other.
+
+        Args:
+            path: of the file; one that is there is replaced.
+
+        Raises:
+            PrepkitError: if `path` is a directory, or its directory is not there.
+        """
+        from prepkit.profile.page import html
+        from prepkit.report.files import write_text
+
+        return write_text(path, html(self))
 
     def to_json(self) -> str:
         """The profile as JSON text, from which `from_json` makes an equal one."""

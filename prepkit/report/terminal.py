@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from prepkit.metadata import Metadata
+from prepkit.report.words import BLOCKS
 
-BARS = "▁▂▃▄▅▆▇█"
+if TYPE_CHECKING:  # it imports TensorFlow, and drawing needs none
+    from prepkit.metadata import Metadata
 
 
 def summary(metadata: Metadata, recipe: str) -> RenderableType:
@@ -69,4 +71,4 @@ def _bar(run: Sequence[float], epoch: int, low: float, high: float) -> str:
     if value != value or abs(value) == float("inf"):
         return f"{value}"
     place = 0.0 if high <= low else (value - low) / (high - low)
-    return f"{value:10.4f}  {BARS[min(7, int(place * 8))]}"
+    return f"{value:10.4f}  {BLOCKS[min(7, int(place * 8))]}"
