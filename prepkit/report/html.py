@@ -40,7 +40,7 @@ def tag(name: str, *parts: str, **attributes: str) -> Html:
 
 
 def join(parts: Iterable[str], between: str = "") -> Html:
-    return Html(between.join(map(text, parts)))
+    return Html(text(between).join(map(text, parts)))
 
 
 def page(title: str, sections: Sequence[str], note: str = "") -> str:
