@@ -31,7 +31,7 @@ def line(profile: Profile) -> str:
     label = profile.label
     parts = [plural(profile.rows, "row"), plural(len(profile.columns), "column")]
     parts += [f"{plural(len(label.classes), 'class', 'classes')} of {label_name(label)}"] if label else []
-    return f"Profile of {profile.source}: {', '.join(parts)}: {counted(profile.findings)}"
+    return f"Profile of {short(profile.source, 200)}: {', '.join(parts)}: {counted(profile.findings)}"
 
 
 def table(profile: Profile) -> RenderableType:
@@ -56,12 +56,14 @@ def _head(profile: Profile) -> Text:
     facts = [plural(profile.rows, "row"), plural(len(profile.columns), "column")]
     facts += [f"{share(sum(c.missing for c in profile.columns), cells)} of the cells missing"] if cells else []
     facts.append(f"{about(profile)}{plural(profile.duplicates, 'duplicate')}")
-    text = Text.assemble((profile.source, "bold"), f": {', '.join(facts)}")
+    said = Text.assemble((short(profile.source, 200), "bold"), f": {', '.join(facts)}")
     if profile.splits:
-        text.append("\ncompared with " + ", ".join(f"{k} ({plural(n, 'row')})" for k, n in profile.splits.items()))
+        said.append(
+            "\ncompared with " + ", ".join(f"{short(k, 200)} ({plural(n, 'row')})" for k, n in profile.splits.items())
+        )
     worst = profile.findings[0].severity if profile.findings else None
-    text.append(f"\n{counted(profile.findings)}", STYLES[worst] if worst else "green")
-    return text
+    said.append(f"\n{counted(profile.findings)}", STYLES[worst] if worst else "green")
+    return said
 
 
 def about(profile: Profile) -> str:
@@ -69,7 +71,7 @@ def about(profile: Profile) -> str:
 
 
 def label_name(label: LabelProfile) -> str:
-    return f"label {label.name!r}" if label.name is not None else "the label"
+    return short(f"label {label.name!r}", 200) if label.name is not None else "the label"
 
 
 def _classes(label: LabelProfile) -> RenderableType:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from prepkit.finding import SEVERITIES, Finding, Severity
 from prepkit.report.html import MARKS, Html, Tone, badge, code, details, join, link, paragraph, table, tag
-from prepkit.report.words import evidence, plural, short
+from prepkit.report.words import evidence, plural, printable, short
 
 STYLES: dict[Severity, str] = {"error": "bold red", "warning": "bold yellow", "info": "cyan"}
 PLACES = 6  # are named before the rest is counted
@@ -72,7 +72,7 @@ def heading(code_: str) -> str:
         >>> heading("labels.rare_class")
         'Labels: rare class'
     """
-    words = code_.replace(".", ": ").replace("_", " ")
+    words = printable(code_.replace(".", ": ").replace("_", " "))
     return words[:1].upper() + words[1:]
 
 

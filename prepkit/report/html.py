@@ -6,17 +6,15 @@ markup is shown, never run. A mistake escapes twice, which is seen, and not neve
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Literal
 
 from prepkit.report.style import CSS, PATTERNS
+from prepkit.report.words import printable
 
 Tone = Literal["error", "warning", "info", "good", "plain"]
 MARKS: dict[Tone, str] = {"error": "✖", "warning": "▲", "info": "●", "good": "✔", "plain": ""}
-# What no page may hold: control characters but tab and line feed, halves of a pair, non-characters.
-FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 class Html(str):
@@ -25,7 +23,7 @@ class Html(str):
 
 def text(value: str) -> Html:
     """`value` as text; markup as it is."""
-    return value if isinstance(value, Html) else Html(escape(FORBIDDEN.sub("\ufffd", value)))
+    return value if isinstance(value, Html) else Html(escape(printable(value)))
 
 
 def tag(name: str, *parts: str, **attributes: str) -> Html:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+# What neither a page nor a terminal may be given: control characters, halves of a pair, non-characters.
+FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -48,9 +51,14 @@ def share(part: float, whole: float) -> str:
     return percent(part / whole) if whole else "–"
 
 
+def printable(text: str) -> str:
+    """`text` with a sign in the place of what would steer a terminal or break a page."""
+    return FORBIDDEN.sub("\ufffd", text)
+
+
 def short(text: str, length: int) -> str:
     """`text` on one line of at most `length` characters."""
-    line = " ".join(text.split()) or repr(text)
+    line = printable(" ".join(text.split())) or repr(text)
     return line if len(line) <= length else f"{line[: length - 1]}…"
 
 

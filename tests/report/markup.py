@@ -55,14 +55,15 @@ def checked(html: str) -> Markup:
     markup.feed(html)
     markup.close()
     assert markup.open_tags == []
-    assert len(set(markup.ids())) == len(markup.ids())
+    ids = set(markup.ids())
+    assert len(ids) == len(markup.ids())
     for tag, attributes in markup.elements:
         assert tag not in ACTIVE, f"<{tag} {attributes}>"
         assert not [name for name in attributes if name.startswith("on") or name in FETCHING], f"<{tag} {attributes}>"
         target = attributes.get("href", "#")
         assert target.startswith("#"), target
         if "href" in attributes:
-            assert target[1:] in markup.ids(), f"{target} leads nowhere"
+            assert target[1:] in ids, f"{target} leads nowhere"
     for style in re.findall(r"<style>(.*?)</style>", html, re.S):
         assert "@import" not in style and "//" not in style
         assert set(re.findall(r"url\(([^)]*)\)", style)) <= {f"#p{i}" for i in range(20)}
