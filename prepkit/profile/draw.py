@@ -180,7 +180,7 @@ def kind(column: ColumnProfile) -> str:
 
 def values(column: ColumnProfile) -> str:
     """What the cells hold, in half a line: smallest, median and largest, or the most frequent ones."""
-    if column.quantiles:
+    if column.quantiles and column.kind != "boolean":
         q = column.quantiles
         low, middle, high = (value(column, q[i]) for i in (0, len(q) // 2, -1))
         return low if low == high else f"{low} … {middle} … {high}"

@@ -112,7 +112,7 @@ def _columns(profile: Profile) -> Html:
     grave = [any(f.severity != "info" for f in found.get(place(c.name), ())) for c in profile.columns]
     in_sight = [card for card, g in zip(cards, grave, strict=True) if g or len(cards) <= CARDS]
     folded = [card for card, g in zip(cards, grave, strict=True) if not g and len(cards) > CARDS]
-    parts = [charts.legend(_names(profile.label))] if profile.label is not None else []
+    parts = [charts.legend(_names(profile.label))] if any(c.bars and c.bars.by_class for c in profile.columns) else []
     parts += [details("all columns as a table", _overview(profile, found)), tag("div", *in_sight, class_="cards")]
     if folded:
         words = f"{plural(len(folded), 'column')} without an error or a warning"
@@ -144,8 +144,9 @@ def _card(column: ColumnProfile, id_: str, findings: Sequence[Finding], label: L
     parts += [paragraph(badge(f.severity, _title(f)), f" {evidence(f.evidence)}") for f in findings]
     if column.bars is not None:
         parts.append(_chart(column, column.bars, label))
-    if len(column.quantiles) == len(QUANTILES):
-        parts.append(charts.strip(column.quantiles, NAMES, [value(column, q) for q in column.quantiles], column.name))
+    if column.bars is not None and column.bars.edges and column.quantiles:
+        said = [value(column, q) for q in column.quantiles]
+        parts.append(charts.strip(column.quantiles, NAMES, said=said, edges=column.bars.edges, x=column.name))
     parts.append(charts.share_bar(column.missing, column.cells, "missing"))
     if gone := _missing(column):
         parts.append(paragraph(gone, class_="note"))
@@ -160,8 +161,15 @@ def _chart(column: ColumnProfile, bars: Bars, label: LabelProfile | None) -> Htm
     classes, stacks = _stacks(bars, label)
     if not bars.edges:
         return charts.bars(bars.labels, bars.counts, by_class=stacks, classes=classes)
-    ticks = [value(column, edge) for edge in bars.edges]
-    return charts.histogram(bars.counts, ticks, names=bars.labels, by_class=stacks, classes=classes, x=column.name)
+    return charts.histogram(
+        bars.counts,
+        bars.edges,
+        ticks=[value(column, edge) for edge in bars.edges],
+        names=bars.labels,
+        by_class=stacks,
+        classes=classes,
+        x=column.name,
+    )
 
 
 def _names(label: LabelProfile | None) -> list[str]:
@@ -193,7 +201,7 @@ def _missing(column: ColumnProfile) -> str:
 
 def _facts(column: ColumnProfile) -> list[tuple[str, str]]:
     facts = [("distinct", distinct(column))] if not column.shape else []
-    if column.mean is not None:
+    if column.mean is not None and column.kind != "boolean":
         low, high = (value(column, column.quantiles[i]) for i in (0, -1)) if column.quantiles else ("", "")
         facts += [("from", f"{low} to {high}")] if low != high else []
         facts += [("mean", value(column, column.mean))]

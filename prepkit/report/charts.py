@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from prepkit.report.words import number, plural, share, short
 
 WIDTH, HEIGHT = 340, 132  # of a histogram, in its own units, about pixels
 LEFT, RIGHT, TOP, BOTTOM = 46, 8, 8, 34
+KEY = 24  # characters of the name of a class where it is pointed at
 LEAST = 0.8  # height of a bar of few rows: it is to be seen
 
 
@@ -34,8 +36,9 @@ def legend(classes: Sequence[str], counts: Sequence[int] = ()) -> Html:
 
 def histogram(
     counts: Sequence[int],
-    ticks: Sequence[str],
+    edges: Sequence[float],
     *,
+    ticks: Sequence[str] = (),
     names: Sequence[str] = (),
     by_class: Sequence[Sequence[int]] = (),
     classes: Sequence[str] = (),
@@ -46,7 +49,9 @@ def histogram(
 
     Args:
         counts: rows of each bin.
-        ticks: the edges of the bins as text, one more than bins.
+        edges: of the bins, one more than bins; the outermost bins may reach further than the others, and are then
+            set apart.
+        ticks: the edges as text, where `words.number` does not say them.
         names: of the bins, as "[0, 10)"; by default made of their edges.
         by_class: for each class the rows of each bin.
         classes: the name of each class.
@@ -55,19 +60,36 @@ def histogram(
     """
     if not counts:
         return _nothing("no values to draw")
-    top, n = max(max(counts), 1), len(counts)
+    top, n = max(*counts, 1), len(counts)
     wide, high = (WIDTH - LEFT - RIGHT) / n, HEIGHT - TOP - BOTTOM
+    ticks = ticks or [number(e) for e in edges]
     names = names or [f"{low} to {high}" for low, high in itertools.pairwise(ticks)]
-    parts = [*_y_axis(top, y), *_x_axis(ticks, x)]
-    stacks = by_class or [counts]
-    parts += _stacked(counts, stacks, top, wide, high, len(classes) if by_class else 0)
-    total = sum(counts)
-    for i, count in enumerate(counts):
-        said = f"{names[i]}: {plural(count, y.removesuffix('s'), y)}, {share(count, total)}"
-        said += "".join(f"\n{name}: {rows[i]:,}" for name, rows in zip(classes, by_class, strict=False))
-        parts.append(_rect(LEFT + i * wide, TOP, wide, high, "hit", said))
+    far = _far(edges)
+    parts = [*_y_axis(top, y), *_x_axis(ticks, far, x)]
+    parts += _stacked(counts, by_class or [counts], top, wide, high, len(classes) if by_class else 0)
+    parts += [_cut(LEFT + wide)] * far[0] + [_cut(WIDTH - RIGHT - wide)] * far[1]
+    said = _told(names, counts, y, by_class, classes)
+    parts.append(tag("g", *(_hit(LEFT + i * wide, TOP, wide, high, t) for i, t in enumerate(said)), class_="hit"))
     title = f"{y} by {x or 'bin'}: {n} bars, the highest of {top:,}"
     return _svg(WIDTH, HEIGHT, parts, title, "chart")
+
+
+def _told(
+    names: Sequence[str],
+    counts: Sequence[int],
+    y: str,
+    by_class: Sequence[Sequence[int]],
+    classes: Sequence[str],
+    whole: int = 0,
+) -> list[str]:
+    """What each bar is, with its rows of each class."""
+    total, keys = whole or sum(counts), [short(c, KEY) for c in classes]
+    out = []
+    for i, (name, count) in enumerate(zip(names, counts, strict=True)):
+        line = f"{name}: {plural(count, y.removesuffix('s'), y)}, {share(count, total)}"
+        parts = [f"{key}: {rows[i]:,}" for key, rows in zip(keys, by_class, strict=False) if count]
+        out.append("\n".join([line, *parts]))
+    return out
 
 
 def _stacked(
@@ -106,11 +128,25 @@ def _y_axis(top: int, y: str) -> list[Html]:
     ]
 
 
-def _x_axis(ticks: Sequence[str], x: str) -> list[Html]:
+def _far(edges: Sequence[float]) -> tuple[bool, bool]:
+    """Whether the first and the last bin are wider than their neighbours, and so reach beyond the scale."""
+    widths = [high / 2 - low / 2 for low, high in itertools.pairwise(edges)]
+    if len(widths) < 3:
+        return False, False
+    return widths[0] > 1.5 * widths[1], widths[-1] > 1.5 * widths[-2]
+
+
+def _cut(x: float) -> Html:
+    """The line beyond which the scale ends."""
+    return Html(f'<path class="cut" d="M{x:.1f} {TOP - 4}V{HEIGHT - BOTTOM + 4}"/>')
+
+
+def _x_axis(ticks: Sequence[str], far: tuple[bool, bool], x: str) -> list[Html]:
     place, middle = HEIGHT - BOTTOM + 12, (LEFT + WIDTH - RIGHT) / 2
-    first, last = short(ticks[0], 16), short(ticks[-1], 16)
+    first = f"< {short(ticks[1], 16)}" if far[0] else short(ticks[0], 16)
+    last = f"≥ {short(ticks[-2], 16)}" if far[1] else short(ticks[-1], 16)
     out = [_label(LEFT, place, first, "start"), _label(WIDTH - RIGHT, place, last, "end")]
-    if len(ticks) % 2 and len(ticks) > 4 and len(first) + len(last) < 20:
+    if len(ticks) % 2 and len(ticks) > 4 and len(first) + len(last) < 24:
         out.append(_label(middle, place, short(ticks[len(ticks) // 2], 16), "middle"))
     if x:
         out.append(_label(middle, HEIGHT - 6, short(x, 44), "middle", "axis"))
@@ -143,24 +179,25 @@ def bars(
     if not labels:
         return _nothing("no values to draw")
     top, total = max(*counts, 1), whole or sum(counts)
+    told = _told(labels, counts, y, by_class, classes, total)
     rows = []
     for i, (label, count) in enumerate(zip(labels, counts, strict=True)):
-        stacks = [(k, of_class[i]) for k, of_class in enumerate(by_class)] if by_class else [(i, count)]
-        said = f"{label}: {plural(count, y.removesuffix('s'), y)}, {share(count, total)}"
-        said += "".join(f"\n{classes[k]}: {part:,}" for k, part in stacks) if by_class else ""
-        look = [tone(k, len(classes)) if by_class else tones[i] if tones else "k" for k, _ in stacks]
-        drawn = _lying([part / top for _, part in stacks], look, said)
+        if by_class:
+            parts = [(of_class[i] / top, tone(k, len(classes))) for k, of_class in enumerate(by_class)]
+        else:
+            parts = [(count / top, tones[i] if tones else "k")]
         name = tag("th", short(label, 60), scope="row", title=label if len(label) > 24 else "")
         shares = tag("td", share(count, total), class_="number")
-        rows.append(tag("tr", name, tag("td", drawn, class_="bar"), tag("td", f"{count:,}", class_="number"), shares))
+        bar = tag("td", _lying(parts, told[i]), class_="bar")
+        rows.append(tag("tr", name, bar, tag("td", f"{count:,}", class_="number"), shares))
     head = tag("tr", tag("th", what), tag("th"), tag("th", y, class_="number"), tag("th", "share", class_="number"))
     return tag("table", tag("thead", head), tag("tbody", *rows), class_="bars")
 
 
-def _lying(fractions: Sequence[float], tones: Sequence[str], said: str) -> Html:
+def _lying(drawn: Sequence[tuple[float, str]], said: str) -> Html:
     """Parts one after the other along a line; widths in percent, so that patterns keep their scale."""
     parts, start = [tag("title", said)], 0.0
-    for fraction, look in zip(fractions, tones, strict=True):
+    for fraction, look in drawn:
         if fraction > 0:
             fraction = max(fraction, 0.005)  # few rows are to be seen
             parts.append(
@@ -182,37 +219,51 @@ def share_bar(part: int, whole: int, words: str) -> Html:
     return tag("div", tag("span", f"{words} {share(part, whole)}"), drawn, class_="share")
 
 
-def strip(values: Sequence[float], names: Sequence[str], said: Sequence[str] = (), x: str = "") -> Html:
+def strip(
+    values: Sequence[float],
+    names: Sequence[str],
+    *,
+    said: Sequence[str] = (),
+    edges: Sequence[float] = (),
+    x: str = "",
+) -> Html:
     """Quantiles along a line: a thin line over all, a thicker one over most, a box over the middle half.
 
     Args:
         values: an odd number of rising quantiles, the median in the middle, its neighbours the quartiles.
         names: of each: "smallest", "1 %", ..., "median", ...
         said: each as text, where `words.number` does not say it.
+        edges: of the histogram above, whose scale is used; by default from the smallest to the largest.
         x: what they are of, with its unit.
     """
     if len(values) < 3 or len(values) % 2 == 0 or not all(map(math.isfinite, values)):
         return _nothing("no quantiles")
-    low, high, m = values[0], values[-1], len(values) // 2
-    span = (high - low) or 1.0
-
-    def at(v: float) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * ((v / 2 - low / 2) / (span / 2) if high > low else 0.5)
-
-    q1, q3 = at(values[m - 1]), at(values[m + 1])
-    parts = [Html(f'<path class="whisker" d="M{at(low):.1f} 10H{at(high):.1f}"/>')]
+    m, scale = len(values) // 2, edges or (values[0], values[-1])
+    at = [LEFT + (WIDTH - LEFT - RIGHT) * _along(v, scale) for v in values]
+    parts = [Html(f'<path class="whisker" d="M{at[0]:.1f} 10H{at[-1]:.1f}"/>')]
     if m > 2:
-        parts.append(Html(f'<path class="most" d="M{at(values[2]):.1f} 10H{at(values[-3]):.1f}"/>'))
+        parts.append(Html(f'<path class="most" d="M{at[2]:.1f} 10H{at[-3]:.1f}"/>'))
     parts += [
-        Html(f'<rect class="box" x="{q1:.1f}" y="3" width="{max(q3 - q1, 1):.1f}" height="14"/>'),
-        Html(f'<path class="median" d="M{at(values[m]):.1f} 2V18"/>'),
+        Html(f'<rect class="box" x="{at[m - 1]:.1f}" y="3" width="{max(at[m + 1] - at[m - 1], 1):.1f}" height="14"/>'),
+        Html(f'<path class="median" d="M{at[m]:.1f} 2V18"/>'),
     ]
     said = said or [number(v) for v in values]
     every = "\n".join(f"{name}: {v}" for name, v in zip(names, said, strict=True))
-    parts.append(_rect(LEFT, 0, WIDTH - LEFT - RIGHT, 20, "hit", every))
-    middle = f"median {short(said[m], 16)}, half from {short(said[m - 1], 16)} to {short(said[m + 1], 16)}"
-    parts.append(_label((LEFT + WIDTH - RIGHT) / 2, 32, middle, "middle"))
+    parts.append(tag("g", _hit(LEFT, 0, WIDTH - LEFT - RIGHT, 20, every), class_="hit"))
+    words = f"median {short(said[m], 16)}, half from {short(said[m - 1], 16)} to {short(said[m + 1], 16)}"
+    parts.append(_label((LEFT + WIDTH - RIGHT) / 2, 32, words, "middle"))
     return _svg(WIDTH, 36, parts, f"quantiles of {x or 'the values'}", "chart")
+
+
+def _along(value: float, edges: Sequence[float]) -> float:
+    """How far (0 to 1) along bins of one drawn width a value lies, whatever their widths in numbers."""
+    n = len(edges) - 1
+    if not edges[0] < edges[-1]:
+        return 0.5
+    i = min(max(bisect.bisect_right(edges, value) - 1, 0), n - 1)
+    low, high = edges[i], edges[i + 1]
+    within = (value / 2 - low / 2) / (high / 2 - low / 2) if low < high else 0.0
+    return (i + min(1.0, max(0.0, within))) / n
 
 
 def _svg(width: int, height: int, parts: Sequence[str], title: str, class_: str) -> Html:
@@ -220,9 +271,10 @@ def _svg(width: int, height: int, parts: Sequence[str], title: str, class_: str)
     return Html(f"{head}{join(parts)}</svg>")
 
 
-def _rect(x: float, y: float, width: float, height: float, class_: str, title: str) -> Html:
-    place = f'x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}"'
-    return Html(f'<rect class="{class_}" {place}>{tag("title", title)}</rect>')
+def _hit(x: float, y: float, width: float, height: float, title: str) -> Html:
+    """Where `title` is shown."""
+    place = f'x="{x:.1f}" y="{y:.0f}" width="{width:.1f}" height="{height:.0f}"'
+    return Html(f"<rect {place}>{tag('title', title)}</rect>")
 
 
 def _label(x: float, y: float, words: str, anchor: str, class_: str = "tick") -> Html:

@@ -115,8 +115,9 @@ svg.patterns{position:absolute}
 svg.chart{width:100%;max-width:30rem;overflow:visible}
 svg text{fill:var(--soft);font-size:10px;font-family:inherit}
 svg .grid{stroke:var(--line);fill:none;stroke-width:1}
+.cut{stroke:var(--soft);stroke-dasharray:2 2;fill:none}
 .hit{fill:transparent}
-.hit:hover{fill:#8883}
+.hit rect:hover{fill:#8883}
 .k{fill:var(--bar)}
 .whisker,.most,.median{stroke:var(--soft);fill:none}
 .most{stroke-width:3}

@@ -64,10 +64,19 @@ EMPTY = Profile("none", 0, 0, (), None, 0, True, ())
 
 
 def wide(n: int) -> Profile:
-    """`n` columns with charts, every 50th of which with a finding."""
-    columns = tuple((numeric if i % 2 else categorical)(f"column {i}", missing=0, markers={}) for i in range(n))
+    """`n` columns with as many bars as the profile draws, every 50th of which with a finding."""
+    heights = tuple((7919 * i) % 10_007 for i in range(1, 25))
+    edges = tuple(1.5 * i for i in range(25))
+    names = tuple(f"[{low}, {low + 1.5})" for low in edges[:-1])
+    bars = Bars(names, tuple(2 * h for h in heights), edges, (heights, heights))
+    words = Bars(tuple(f"value number {i}" for i in range(13)), bars.counts[:13], (), (heights[:13], heights[:13]))
+    columns = tuple(
+        numeric(f"column {i}", bars=bars) if i % 2 else categorical(f"column {i}", bars=words) for i in range(n)
+    )
     named = (
         Finding("missing", "warning", f"column 'column {i}'", {"share": 0.1}, "Fill it.", "Impute()")
         for i in range(0, n, 50)
     )
-    return dataclasses.replace(PROFILE, columns=columns, findings=tuple(named))
+    return dataclasses.replace(
+        PROFILE, columns=columns, findings=tuple(named), label=dataclasses.replace(LABEL, classes=("no", "yes"))
+    )

@@ -26,7 +26,7 @@ def heights(svg: str, look: str) -> list[float]:
 
 @given(COUNTS)
 def test_bars_are_as_high_as_their_rows(counts):
-    svg = charts.histogram(counts, [str(i) for i in range(len(counts) + 1)])
+    svg = charts.histogram(counts, list(range(len(counts) + 1)))
     checked(page("t", [svg]))
     assert len(titles(svgs(svg)[0])) == len(counts)
     if not any(counts):
@@ -41,7 +41,9 @@ def test_bars_are_as_high_as_their_rows(counts):
 
 
 def test_classes_stand_on_each_other_and_say_their_rows():
-    svg = charts.histogram([30, 0, 10], list("abcd"), by_class=[[20, 0, 0], [10, 0, 10]], classes=["no", HOSTILE])
+    svg = charts.histogram(
+        [30, 0, 10], [0, 1, 2, 3], ticks=list("abcd"), by_class=[[20, 0, 0], [10, 0, 10]], classes=["no", HOSTILE]
+    )
     first, second = heights(svg, "k0"), heights(svg, "k1")
     full = charts.HEIGHT - charts.TOP - charts.BOTTOM
     np.testing.assert_allclose([*first, *second], [full * 2 / 3, full / 3, full / 3], atol=0.051)
@@ -55,9 +57,7 @@ def test_classes_stand_on_each_other_and_say_their_rows():
 
 @pytest.mark.parametrize("n_classes", [1, CLASSES, CLASSES + 5])
 def test_every_class_has_a_look_of_its_own_up_to_the_last(n_classes):
-    svg = charts.histogram(
-        [n_classes], ["0", "1"], by_class=[[1]] * n_classes, classes=[f"c{i}" for i in range(n_classes)]
-    )
+    svg = charts.histogram([n_classes], [0, 1], by_class=[[1]] * n_classes, classes=[f"c{i}" for i in range(n_classes)])
     looks = re.findall(r'<path class="(k\d)"', svg)
     assert len(set(looks)) == min(n_classes, CLASSES)
     key = charts.legend([f"c{i}" for i in range(n_classes)])
@@ -66,14 +66,39 @@ def test_every_class_has_a_look_of_its_own_up_to_the_last(n_classes):
 
 
 def test_axes_are_named():
-    [svg] = svgs(charts.histogram([3, 1], ["0", "5", "10"], x="age in years", y="people"))
+    [svg] = svgs(charts.histogram([3, 1], [0, 5, 10], x="age in years", y="people"))
     words = [t.text for t in svg.iter("text")]
     assert words == ["3", "0", "people", "0", "10", "age in years"]
     assert svg.get("aria-label") == "people by age in years: 2 bars, the highest of 3"
 
 
+def test_bins_that_reach_far_are_set_apart():
+    edges = [-1000.0, 1.0, 2.0, 3.0, 9e307]
+    svg = charts.histogram([1, 2, 3, 4], edges, x="pay")
+    checked(page("t", [svg]))
+    assert svg.count('class="cut"') == 2
+    assert {"&lt; 1", "≥ 3"} <= set(re.findall(r">([^<>]*)</text>", svg))
+    near = charts.histogram([1, 2, 3], [0, 1, 2, 3.4])
+    assert "cut" not in near and "≥" not in near
+    one_side = charts.histogram([1, 2, 3], [0, 1, 2, 9])
+    assert one_side.count('class="cut"') == 1 and ">≥ 2<" in one_side and ">0<" in one_side
+
+
+def test_quantiles_lie_under_the_bins_that_they_are_in():
+    edges = [-1000.0, 1.0, 2.0, 3.0, 1000.0]
+    html = charts.strip([-1000.0, 1.5, 2.0, 2.5, 1000.0], list("abcde"), edges=edges)
+    full = charts.WIDTH - charts.LEFT - charts.RIGHT
+    [median] = re.findall(r'class="median" d="M([0-9.]+) ', html)
+    assert float(median) == pytest.approx(charts.LEFT + full / 2, abs=0.051)
+    [(x, width)] = re.findall(r'class="box" x="([0-9.]+)" y="3" width="([0-9.]+)"', html)
+    assert float(x) == pytest.approx(charts.LEFT + full * 3 / 8, abs=0.051)
+    assert float(width) == pytest.approx(full / 4, abs=0.051)
+    [(start, end)] = re.findall(r'class="whisker" d="M([0-9.]+) 10H([0-9.]+)"', html)
+    assert (float(start), float(end)) == (charts.LEFT, charts.WIDTH - charts.RIGHT)
+
+
 def test_one_bar_and_none():
-    assert heights(charts.histogram([7], ["5", "5"]), "k") == [charts.HEIGHT - charts.TOP - charts.BOTTOM]
+    assert heights(charts.histogram([7], [5, 5]), "k") == [charts.HEIGHT - charts.TOP - charts.BOTTOM]
     for empty in (charts.histogram([], []), charts.bars([], []), charts.strip([], [])):
         assert "<svg" not in empty and 'class="nothing"' in empty
 
@@ -129,6 +154,8 @@ def test_a_constant_has_its_quantiles_in_one_place():
     html = charts.strip([5.0] * 9, list("abcdefghi"))
     checked(page("t", [html]))
     assert "median 5, half from 5 to 5" in html
+    [median] = re.findall(r'class="median" d="M([0-9.]+) ', html)
+    assert float(median) == (charts.LEFT + charts.WIDTH - charts.RIGHT) / 2
 
 
 def luminance(colour: str) -> float:

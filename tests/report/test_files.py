@@ -47,10 +47,12 @@ def test_a_directory_that_cannot_be_written_to_is_told(tmp_path, monkeypatch):
 def test_a_full_disk_is_told_and_what_was_there_stays(tmp_path, monkeypatch):
     path = write_text(tmp_path / "r.html", "before")
 
-    def full(self, *_):
+    def full(self, text, *_):
+        self.write_bytes(text.encode()[:2])
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(type(path), "write_text", full)
     with pytest.raises(PrepkitError, match=r"cannot write .*r\.html: No space left"):
         write_text(path, "after")
     assert path.read_text() == "before"
+    assert [p.name for p in tmp_path.iterdir()] == ["r.html"]
