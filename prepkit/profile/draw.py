@@ -14,7 +14,7 @@ from rich.text import Text
 
 from prepkit.finding import SEVERITIES, Finding
 from prepkit.profile.data import ColumnProfile, LabelProfile, Profile
-from prepkit.report.findings import STYLES, as_lines, counted, grouped
+from prepkit.report.findings import STYLES, as_lines, columns_of, counted, grouped
 from prepkit.report.html import MARKS
 from prepkit.report.words import number, percent, plural, share, short, spark
 
@@ -153,10 +153,11 @@ def distinct(column: ColumnProfile) -> str:
 
 
 def by_place(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
-    """The findings about each place, the gravest first."""
+    """The findings about each place, the gravest first; those about several columns stand under each."""
     out: dict[str, list[Finding]] = {}
     for f in sorted(findings, key=lambda f: SEVERITIES.index(f.severity)):
-        out.setdefault(f.where, []).append(f)
+        for where in map(place, columns_of(f)) if columns_of(f) else (f.where,):
+            out.setdefault(where, []).append(f)
     return out
 
 
@@ -167,7 +168,7 @@ def place(name: str) -> str:
 
 def shown(profile: Profile, most: int) -> list[ColumnProfile]:
     """At most so many columns, in their order; those with an error or a warning are left out last."""
-    grave = {f.where for f in profile.findings if f.severity != "info"}
+    grave = set(by_place([f for f in profile.findings if f.severity != "info"]))
     ranked = sorted(profile.columns, key=lambda c: place(c.name) not in grave)[:most]
     kept = {c.name for c in ranked}
     return [c for c in profile.columns if c.name in kept]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Group as Lines
 from rich.console import RenderableType
@@ -12,10 +13,11 @@ from rich.text import Text
 
 from prepkit.finding import SEVERITIES, Finding, Severity
 from prepkit.report.html import MARKS, Html, Tone, badge, code, details, join, link, paragraph, table, tag
-from prepkit.report.words import evidence, plural, printable, short
+from prepkit.report.words import evidence, plural, printable, sentence, short
 
 STYLES: dict[Severity, str] = {"error": "bold red", "warning": "bold yellow", "info": "cyan"}
 PLACES = 6  # are named before the rest is counted
+NAMED = 24  # columns of one finding that a page links to
 SPELT = 200  # findings of a kind that a page lists one by one
 
 
@@ -36,7 +38,7 @@ class Group:
     @property
     def advice(self) -> tuple[str, ...]:
         """What to do, each sentence once."""
-        return tuple(dict.fromkeys(f.advice for f in self.findings if f.advice))
+        return tuple(dict.fromkeys(sentence(f.advice) for f in self.findings if f.advice))
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -113,19 +115,34 @@ def as_lines(groups: Sequence[Group], titles: Mapping[str, str], most: int = 12)
 
 
 def _places(group: Group) -> Text:
-    """Where, and the evidence: all of it for one place, the first fact for each of several."""
+    """Where, and the evidence: all of it for one place, one fact for each of several."""
     if len(group.findings) == 1:
         found = group.findings[0]
-        facts = evidence(found.evidence)
-        return Text(f"{short(found.where, 60)}{': ' if facts else ''}{short(facts, 200)}")
-    named = [_place(f) for f in group.findings[:PLACES]]
+        said = evidence(_besides(found))
+        return Text(f"{short(found.where, 120)}{': ' if said else ''}{short(said, 240) if said else ''}")
+    facts = [f" ({short(fact, 36)})" if (fact := _fact(f)) else "" for f in group.findings[:PLACES]]
+    named = [short(bare(f.where), 32) + fact for f, fact in zip(group.findings, facts, strict=False)]
     more = len(group.findings) - PLACES
     return Text(f"{many(group.findings)}: {', '.join(named)}{f' and {more:,} more' if more > 0 else ''}")
 
 
-def _place(found: Finding) -> str:
-    first = evidence(dict(list(found.evidence.items())[:1]))
-    return f"{short(bare(found.where), 32)}{f' ({short(first, 32)})' if first else ''}"
+def columns_of(found: Finding) -> tuple[str, ...]:
+    """The names of the columns that a finding is about, where it is about several."""
+    names = found.evidence.get("columns", ()) if found.where.startswith("columns ") else ()
+    return tuple(map(str, names)) if isinstance(names, list | tuple) else ()
+
+
+def _besides(found: Finding) -> Mapping[str, Any]:
+    """The evidence but for which columns and how many, which is where it was found."""
+    told = ("columns", "number") if columns_of(found) else ()
+    return {k: v for k, v in found.evidence.items() if k not in told}
+
+
+def _fact(found: Finding) -> str:
+    """The fact that tells one place from another: how many percent, or the first."""
+    facts = found.evidence
+    key = "percent" if "percent" in facts else next(iter(facts), None)
+    return evidence({key: facts[key]}) if key is not None else ""
 
 
 def many(findings: Sequence[Finding]) -> str:
@@ -161,10 +178,13 @@ def _card(group: Group, title: str, targets: Mapping[str, str]) -> Html:
     head = [badge(tone), tag("h3", title), tag("small", tag("code", group.code))]
     said = [tag("div", *head, class_="head")]
     if len(found) == 1:
-        facts = evidence(found[0].evidence)
-        said.append(paragraph(_linked(found[0].where, targets), f": {facts}" if facts else ""))
+        facts = evidence(_besides(found[0]))
+        said.append(paragraph(_where(found[0], targets), f": {facts}" if facts else ""))
     else:
-        places = [join([_linked(f.where, targets, bare(f.where)), _fact(f)]) for f in found[:PLACES]]
+        places = [
+            join([_linked(f.where, targets, bare(f.where)), f" ({_fact(f)})" if _fact(f) else ""])
+            for f in found[:PLACES]
+        ]
         more = f" and {rest:,} more" if rest > 0 else ""
         said.append(paragraph(f"{many(found)}: ", join(places, ", "), more))
     said += [paragraph(line, class_="advice") for line in group.advice[:1]]
@@ -173,9 +193,17 @@ def _card(group: Group, title: str, targets: Mapping[str, str]) -> Html:
     )
 
 
-def _fact(found: Finding) -> str:
-    first = evidence(dict(list(found.evidence.items())[:1]))
-    return f" ({first})" if first else ""
+def _where(found: Finding, targets: Mapping[str, str]) -> Html:
+    """The place, each of its columns as a link."""
+    names = columns_of(found)
+    if not names:
+        return _linked(found.where, targets)
+    links = [_linked(f"column {name!r}", targets, name) for name in names[:NAMED]]
+    number = found.evidence.get("number")
+    rest = (number if isinstance(number, int) else len(names)) - len(links)
+    return join(
+        [f"{plural(len(links) + rest, 'column')}: ", join(links, ", "), f" and {rest:,} more" if rest > 0 else ""]
+    )
 
 
 def _linked(where: str, targets: Mapping[str, str], words: str = "") -> Html:
@@ -197,7 +225,7 @@ def _each(group: Group, targets: Mapping[str, str]) -> Html:
         return Html()
     several = len(group.advice) > 1
     rows = [
-        [_linked(f.where, targets), evidence(f.evidence), *([f.advice] * several), python(f.stage)]
+        [_linked(f.where, targets), evidence(_besides(f)), *([sentence(f.advice)] * several), python(f.stage)]
         for f in group.findings[:SPELT]
     ]
     rest = len(group.findings) - SPELT

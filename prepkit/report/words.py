@@ -71,6 +71,17 @@ def plural(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def sentence(words: str) -> str:
+    """With a capital where it begins with a plain word.
+
+    Example:
+        >>> sentence("fill the cells"), sentence("x_1 is constant")
+        ('Fill the cells', 'x_1 is constant')
+    """
+    first = words.partition(" ")[0]
+    return words[:1].upper() + words[1:] if first.strip(",:;").isalpha() and first.islower() else words
+
+
 def listed(names: Sequence[str], most: int = 6) -> str:
     """The first few of `names`, and how many more there are."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
@@ -96,16 +107,38 @@ def plain(value: Any) -> str:
 
 
 def evidence(facts: Mapping[str, Any]) -> str:
-    """What a finding rests on: a name for each fact, shares in percent.
+    """What a finding rests on: each fact with its name, ranges as such, percent and shares in percent.
 
     Example:
-        >>> evidence({"share": 0.25, "n_rows": 1200, "markers": {"?": 3}})
-        "share 25 %, rows 1,200, markers '?' 3"
+        >>> evidence({"missing": 3, "percent": 0.25, "n_rows": 1200, "markers": {"?": 3}, "share": 0.5})
+        "missing 3, 0.25 %, rows 1,200, markers '?' 3, share 50 %"
+        >>> evidence({"number": 9, "least percent": 0.5, "most percent": 25.0})
+        'number 9, 0.5 % to 25 %'
     """
-    return ", ".join(f"{k.removeprefix('n_').replace('_', ' ')} {_fact(k, v)}" for k, v in facts.items())
+    ranges = {k.removeprefix("least ") for k in facts if k.startswith("least ")}
+    ranges = {name for name in ranges if f"most {name}" in facts}
+    out = []
+    for key, value in facts.items():
+        name = key.removeprefix("least ").removeprefix("most ")
+        if name not in ranges:
+            out.append(_fact(key, value))
+        elif key.startswith("least "):
+            most = facts[f"most {name}"]
+            out.append(_fact(name, value) + ("" if most == value else f" to {_value(name, most)}"))
+    return ", ".join(out)
 
 
 def _fact(name: str, value: Any) -> str:
+    return " ".join([*([_worded(name)] * (name != "percent")), _value(name, value)])
+
+
+def _worded(name: str) -> str:
+    return name.removeprefix("n_").replace("_", " ")
+
+
+def _value(name: str, value: Any) -> str:
+    if name == "percent":
+        return f"{plain(value)} %"
     is_share = "share" in name.split("_") and isinstance(value, float) and 0 <= value <= 1
     return percent(value) if is_share else plain(value)
 

@@ -10,8 +10,10 @@ import pytest
 from prepkit.finding import Finding
 from prepkit.profile.data import LabelProfile
 from prepkit.profile.draw import line, shown, table, values
+from prepkit.profile.page import html
 from prepkit.report.terminal import as_text
 from tests.profile.profiles import COLUMNS, EMPTY, LABEL, PROFILE, categorical, column, numeric, wide
+from tests.report.markup import checked
 
 
 def drawn(profile=PROFILE, width=100) -> str:
@@ -126,6 +128,16 @@ def test_a_profile_prints_itself(capsys):
 )  # fmt: skip
 def test_values_that_are_odd(made, said):
     assert values(made) == said
+
+
+def test_a_finding_about_several_columns_marks_each():
+    found = Finding("alike", "error", "columns 'job', 'one'", {"columns": ["job", "one"]})
+    profile = dataclasses.replace(PROFILE, findings=(found,))
+    text = drawn(profile)
+    assert "✖ Alike  columns 'job', 'one'" in text
+    assert "✖ job " in text and "✖ one " in text and "✖ age" not in text
+    assert [c.name for c in shown(profile, 2)] == ["job", "one"]
+    assert {"#c1", "#c8"} <= {a["href"] for name, a in checked(html(profile)).elements if name == "a"}
 
 
 def test_a_finding_about_the_label_is_not_one_about_a_column_of_its_name():

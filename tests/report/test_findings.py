@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from prepkit.finding import Finding
-from prepkit.report.findings import SPELT, as_cards, as_lines, bare, counted, grouped, heading
+from prepkit.report.findings import SPELT, as_cards, as_lines, bare, columns_of, counted, grouped, heading
 from prepkit.report.html import page, tag
 from prepkit.report.terminal import as_text
 from tests.report.markup import checked
@@ -83,7 +83,7 @@ def test_places_lead_to_what_is_about_them():
 def test_advice_that_differs_is_told_for_each():
     found = [Finding("a", "info", f"column {c!r}", {}, f"advice {c}") for c in "xy"]
     markup = checked(cards(found))
-    assert markup.words.count("advice x") == 2 and markup.words.count("advice y") == 1
+    assert markup.words.count("Advice x") == 2 and markup.words.count("Advice y") == 1
 
 
 def test_thousands_are_named_but_not_told_one_by_one():
@@ -91,6 +91,30 @@ def test_thousands_are_named_but_not_told_one_by_one():
     markup = checked(cards(found))
     assert sum(name == "tr" for name, _ in markup.elements) == SPELT + 1
     assert "n4999" in markup.text and "all 5,000" in markup.text
+
+
+TOGETHER = Finding(
+    "missing", "warning", "columns 'a', 'b', 'c', 'd', 'e' and 35 more",
+    {"columns": [*"abcdefgh"], "number": 40, "least percent": 1.0, "most percent": 5.5, "markers": "'?' 7"},
+    "fill the cells: all of them", "Impute()",
+)  # fmt: skip
+
+
+def test_a_finding_about_many_columns_names_them_once():
+    text = " ".join(lines([TOGETHER]).split())
+    assert "columns 'a', 'b', 'c', 'd', 'e' and 35 more: 1 % to 5.5 %, markers '?' 7" in text
+    assert "Fill the cells: all of them" in text
+    markup = checked(cards([TOGETHER], **{"column 'c'": "c2"}))
+    words = "".join(markup.words)
+    assert "40 columns: a, b, c, d, e, f, g, h and 32 more: 1 % to 5.5 %" in words
+    assert [a["href"] for name, a in markup.elements if name == "a"] == ["#c2"]
+    assert columns_of(TOGETHER) == tuple("abcdefgh")
+    assert columns_of(Finding("a", "info", "column 'x'", {"columns": ["y"]})) == ()
+
+
+def test_places_are_told_apart_by_their_percent():
+    found = [Finding("a", "info", f"column {c!r}", {"missing": 7, "percent": p}) for c, p in [("x", 1.5), ("y", 2.0)]]
+    assert "2 columns: x (1.5 %), y (2 %)" in lines(found)
 
 
 @pytest.mark.parametrize(
