@@ -48,7 +48,7 @@ CSS = (
     f":root{{{_LIGHT}}}\n@media screen and (prefers-color-scheme:dark){{:root{{{_DARK}}}}}\n"
     + """
 *{box-sizing:border-box}
-body{margin:0;background:var(--ground);color:var(--ink);font:15px/1.5 system-ui,"Segoe UI",Roboto,sans-serif}
+body{margin:0;background:var(--ground);color:var(--ink);font:.94rem/1.5 system-ui,"Segoe UI",Roboto,sans-serif}
 header,main{max-width:84rem;margin:0 auto;padding:0 1.25rem}
 header{padding-top:1.25rem}
 h1{font-size:1.6rem;line-height:1.2;margin:0;overflow-wrap:anywhere}
@@ -88,11 +88,11 @@ code{overflow-wrap:anywhere}
 summary{cursor:pointer;color:var(--soft);font-size:.9rem}
 .scroll{overflow:auto;max-height:75vh;border:1px solid var(--line);border-radius:8px;background:var(--card)}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
-th,td{text-align:left;padding:.25rem .6rem;vertical-align:top;font-weight:400;overflow-wrap:anywhere}
+th,td{text-align:left;padding:.25rem .6rem;vertical-align:top;font-weight:400;overflow-wrap:break-word}
 .scroll thead th{position:sticky;top:0;background:var(--card);box-shadow:0 1px var(--line);z-index:1}
 thead th{color:var(--soft);font-size:.8rem;white-space:nowrap}
 .scroll tbody tr+tr>*{border-top:1px solid var(--line)}
-.scroll tbody th{font-weight:600;min-width:6rem;unicode-bidi:isolate}
+.scroll tbody th{font-weight:600;min-width:6rem;overflow-wrap:anywhere;unicode-bidi:isolate}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(21rem,100%),1fr));gap:.9rem}
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.7rem .9rem}
@@ -139,7 +139,8 @@ table.bars+*{margin-top:.5rem}
  header,main{padding-left:.8rem;padding-right:.8rem}
 }
 @media print{
- body{background:none;font-size:11px}
+ html{font-size:11.5px}
+ body{background:none}
  .scroll{max-height:none;overflow:visible}
  .finding,.card,.tile{break-inside:avoid;content-visibility:visible}
  .scroll thead th{position:static}
