@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from prepkit.metadata import Metadata
     from prepkit.pipeline import Pipeline, load
     from prepkit.profile.recommend import recommend
+    from prepkit.rows.check import Validation
     from prepkit.rows.rebalance import Rebalance
+    from prepkit.rows.validate import Validate
     from prepkit.source import as_source
     from prepkit.spec import Column, Label, Spec
 
@@ -45,6 +47,8 @@ _HOME = {
     "Spec": "spec",
     "Stage": "core",
     "Text": "features.text",
+    "Validate": "rows.validate",
+    "Validation": "rows.check",
     "as_source": "source",
     "load": "pipeline",
     "recommend": "profile.recommend",
@@ -53,7 +57,7 @@ _HOME = {
 __all__ = [
     "Clip", "Column", "Datetime", "Drop", "FittedPipeline", "Hash", "Impute", "Label", "Lookup", "Map", "Metadata",
     "OneHot", "Pipeline", "Prepared", "PrepkitError", "Rebalance", "Rescale", "Select", "Served", "Spec", "Stage",
-    "Text", "as_source", "load", "recommend",
+    "Text", "Validate", "Validation", "as_source", "load", "recommend",
 ]  # fmt: skip
 
 __version__ = "0.1.0"

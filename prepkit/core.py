@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from prepkit.errors import PrepkitError
+from prepkit.gate import Gate
 from prepkit.scan import Accumulator, Statistic
 from prepkit.spec import NUMBERS, RAW_KINDS, Column, Kind, Spec
 
@@ -80,6 +81,26 @@ class Stage(ABC, Generic[Learned]):
 
 class ColumnStage(Stage[Learned]):
     """A stage that maps features to features: the same in training, evaluation and serving."""
+
+
+class RowStage(Stage[Learned]):
+    """A stage that decides which training rows come in; it stands first, and judges cells as they are read."""
+
+    @abstractmethod
+    def learn(self, spec: Spec, known: Known) -> Learned:
+        """As `Stage.learn`, but `spec` is of the raw columns."""
+
+    @abstractmethod
+    def kinds(self, names: Sequence[str]) -> dict[str, Kind]:
+        """The kinds that it wants columns of these names to be read as, rather than as inferred."""
+
+    @abstractmethod
+    def gate(self, raw: Spec) -> Gate | None:
+        """The rules that are known before a row is read; None where there are no rules at all."""
+
+    @abstractmethod
+    def learned_gate(self, learned: Learned) -> Gate:
+        """The rules once they have been learned."""
 
 
 class TrainingStage(Stage[Nothing]):

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import functools
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -21,7 +23,10 @@ import tensorflow as tf
 
 from prepkit.core import Blocks
 from prepkit.errors import PrepkitError
+from prepkit.gate import Decoded, Gate, Verdict
+from prepkit.labels import decode_label
 from prepkit.parse import SPACES, category, parse, pattern
+from prepkit.rules import REFUSING
 from prepkit.scan import Coded
 from prepkit.source.base import RawChunk, RawColumn
 from prepkit.spec import CODES, NUMBERS, STRINGS, Column, Spec
@@ -32,8 +37,6 @@ REMEMBERED = 100_000  # words, about 20 MB
 TRANSPOSED = 2**28  # bytes of a matrix up to which it is copied to be measured
 BETWEEN = "\x1f"  # column number and category, in the keys of the one lookup table
 
-Decoded = dict[str, Any]  # column -> float array (rows,), Coded, or array (rows, *shape) of a tensor
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -42,10 +45,12 @@ class Entry:
     Args:
         raw: the columns as they come in.
         vocabularies: for each column that enters as codes, the categories of the training rows.
+        gate: the rules that cells and rows have to keep, where there are such.
     """
 
     raw: Spec
     vocabularies: Mapping[str, tuple[str, ...]]
+    gate: Gate | None = None
 
     @cached_property
     def spec(self) -> Spec:
@@ -54,7 +59,7 @@ class Entry:
         for c in self.raw.columns:
             coded = c.name in self.vocabularies
             columns.append(replace(c.entered(coded=coded), categories=self.vocabularies.get(c.name)))
-        return self.raw.with_columns(columns)
+        return self.raw.with_columns([*columns, *(self.gate.flags() if self.gate else ())])
 
     @cached_property
     def _codes(self) -> dict[str, dict[str, int]]:
@@ -62,8 +67,27 @@ class Entry:
 
     # -- numpy ---------------------------------------------------------------------------------
 
-    def decode(self, chunk: RawChunk) -> Decoded:
-        """Each column parsed and typed, not yet packed."""
+    def admit(self, chunk: RawChunk, start: int = 0) -> tuple[Decoded, Verdict]:
+        """Training rows: each column parsed, typed and healed, and what the rows break; `start` as for `judge`."""
+        decoded = self.decode(chunk)
+        if self.gate is None:
+            return decoded, Verdict(len(chunk), {})
+        verdict = self._judged(chunk, decoded, start)
+        return self.gate.heal(decoded, verdict), verdict
+
+    def judged(self, chunk: RawChunk, start: int = 0) -> Verdict:
+        """What rows break, of all rules; `start` as for `Gate.judge`."""
+        return self._judged(chunk, self.decode(chunk), start)
+
+    def _judged(self, chunk: RawChunk, decoded: Decoded, start: int) -> Verdict:
+        assert self.gate is not None
+        label = None
+        if self.raw.label is not None and chunk.label is not None and any(r.of_label for r in self.gate.rules):
+            label = decode_label(chunk.label, self.raw.label.form, self.raw.label.name)
+        return self.gate.judge(decoded, chunk.columns, self.raw, label=label, start=start)
+
+    def decode(self, chunk: RawChunk) -> dict[str, Any]:
+        """Each column parsed and typed, neither judged nor packed."""
         if chunk.matrix is not None:
             self._check_matrix(chunk.matrix)
             # Statistics go column by column, and a column of a transposed copy lies together in memory.
@@ -74,7 +98,11 @@ class Entry:
         return {c.name: decode_column(chunk.columns[c.name], c) for c in self.raw.columns}
 
     def packed(self, chunk: RawChunk) -> dict[str, np.ndarray]:
-        """Each block of a chunk."""
+        """Each block of a chunk, cells healed, no row refused."""
+        if self.gate is not None and (self.gate.healing or self.gate.flagged):
+            decoded = self.decode(chunk)
+            verdict = self.gate.judge(decoded, chunk.columns, self.raw, rules=self.gate.healing)
+            return self.pack(self.gate.heal(decoded, verdict))
         if chunk.matrix is None:
             return self.pack(self.decode(chunk))
         self._check_matrix(chunk.matrix)
@@ -147,25 +175,73 @@ class Entry:
 
     def graph(self, features: Mapping[str, tf.Tensor] | tf.Tensor) -> Blocks:
         """The same for tensors: a dict by name, or the one array."""
+        if self.gate is None or not (self.gate.healing or self.gate.flagged):
+            return self._joined(self._checked(features))
+        raw = self.columns_of(features)
+        entered = self._entered(raw)
+        broken = self.gate.broken_in_graph(entered, raw, self.raw, self.gate.healing)
+        return self._blocks(self.gate.heal_in_graph(entered, broken))
+
+    def admitted_in_graph(self, features: Mapping[str, tf.Tensor] | tf.Tensor) -> tuple[Blocks, tf.Tensor | None]:
+        """Training rows: blocks, and booleans (rows,) of those that are refused; None where no rule refuses any."""
+        refusing = self.gate.numbers(REFUSING, graph=True) if self.gate else ()
+        if self.gate is None or not refusing:
+            return self.graph(features), None
+        raw = self.columns_of(features)
+        entered = self._entered(raw)
+        broken = self.gate.broken_in_graph(entered, raw, self.raw, sorted({*refusing, *self.gate.healing}))
+        refused = functools.reduce(operator.or_, [broken[i] for i in refusing])
+        return self._blocks(self.gate.heal_in_graph(entered, broken)), refused
+
+    def broken_in_graph(self, features: Mapping[str, tf.Tensor] | tf.Tensor, rules: Sequence[int]) -> tf.Tensor:
+        """Booleans (rows, rules): which of the rules each row breaks."""
+        assert self.gate is not None
+        raw = self.columns_of(features)
+        broken = self.gate.broken_in_graph(self._entered(raw), raw, self.raw, rules)
+        return tf.stack([broken[i] for i in rules], 1)
+
+    def _checked(self, features: Mapping[str, tf.Tensor] | tf.Tensor) -> Mapping[str, tf.Tensor]:
+        """Tensors by name; of the one array, by block, where it is one."""
         if self.raw.structure == "array":
-            features = self._by_column(features)
-        else:
-            if not isinstance(features, Mapping):
-                raise PrepkitError(f"features are one tensor, but the training data had columns{self._named()}.")
-            self.check_names(features)
+            return self._by_column(features)
+        if not isinstance(features, Mapping):
+            raise PrepkitError(f"features are one tensor, but the training data had columns{self._named()}.")
+        self.check_names(features)
+        return features
+
+    def columns_of(self, features: Mapping[str, tf.Tensor] | tf.Tensor) -> dict[str, tf.Tensor]:
+        """The raw columns by name, those of the one matrix too."""
+        given = self._checked(features)
+        if self.raw.structure == "array" and (block := self.spec.columns[0].block) in given:
+            if block in NUMBERS:
+                return dict(zip(self.raw.names, tf.unstack(given[block], axis=1), strict=True))
+            return {self.raw.names[0]: given[block]}
+        return {name: given[name] for name in self.raw.names}
+
+    def _entered(self, raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Raw columns parsed and typed: floats, strings, or tensors."""
+        return {
+            c.name: _shaped(raw[c.name], c)
+            if c.kind == "tensor"
+            else enter_column(raw[c.name], c, self.spec[c.name].block)
+            for c in self.raw.columns
+        }
+
+    def _joined(self, features: Mapping[str, tf.Tensor]) -> Blocks:
+        """Raw columns, or the block that the one array is, as blocks."""
+        if self.raw.structure == "array" and (block := self.spec.columns[0].block) in features:
+            return {block: _finite(features[block])}
+        return self._blocks(self._entered(features))
+
+    def _blocks(self, columns: Mapping[str, tf.Tensor]) -> Blocks:
+        """Parsed columns side by side in their blocks, strings as codes where they enter so."""
         out: Blocks = {}
-        for block, columns in self.spec.blocks().items():
-            if self.raw.structure == "array" and block in features:
-                x = features[block]
-            elif block.startswith("tensor:"):
-                x = _shaped(features[columns[0].name], columns[0])
+        for block, members in self.spec.blocks().items():
+            if block.startswith("tensor:"):
+                out[block] = _finite(columns[members[0].name])
             else:
-                x = tf.stack([enter_column(features[c.name], self.raw[c.name], c.block) for c in columns], 1)
-            if block == CODES:
-                x = self._coded(x)
-            elif x.dtype.is_floating:
-                x = tf.where(tf.math.is_finite(x), x, tf.constant(np.nan, x.dtype))
-            out[block] = x
+                x = tf.stack([columns[c.name] for c in members], 1)
+                out[block] = self._coded(x) if block == CODES else _finite(x)
         return out
 
     def _by_column(self, x: Any) -> Mapping[str, tf.Tensor]:
@@ -177,17 +253,21 @@ class Entry:
         if first.block not in NUMBERS:
             return {first.name: x}
         x = x[:, None] if x.shape.rank == 1 else x
-        if x.shape.rank != 2 or x.shape[1] not in (None, len(self.spec.columns)):
-            raise PrepkitError(
-                f"X has shape {tuple(x.shape)}, but the training data had {len(self.spec.columns)} columns."
-            )
-        return {first.block: tf.cast(tf.ensure_shape(x, (None, len(self.spec.columns))), first.block)}
+        n = len(self.raw.columns)
+        if x.shape.rank != 2 or x.shape[1] not in (None, n):
+            raise PrepkitError(f"X has shape {tuple(x.shape)}, but the training data had {n} columns.")
+        return {first.block: tf.cast(tf.ensure_shape(x, (None, n)), first.block)}
 
     def _coded(self, words: tf.Tensor) -> tf.Tensor:
         prefixes = tf.constant([f"{i}{BETWEEN}" for i in range(len(self.vocabularies))])
         places = {name: i for i, name in enumerate(self.vocabularies)}
         order = [places[c.name] for c in self.spec.blocks()[CODES]]
         return self.table.lookup(tf.strings.join([tf.broadcast_to(tf.gather(prefixes, order), tf.shape(words)), words]))
+
+
+def _finite(x: tf.Tensor) -> tf.Tensor:
+    """NaN, which is missing, in the place of infinity."""
+    return tf.where(tf.math.is_finite(x), x, tf.constant(np.nan, x.dtype)) if x.dtype.is_floating else x
 
 
 def _beside(columns: list[np.ndarray], dtype: Any) -> np.ndarray:

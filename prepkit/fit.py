@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,19 +9,21 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from prepkit.core import Stage
-from prepkit.entry import Decoded, Entry
+from prepkit.core import RowStage, Stage
+from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
 from prepkit.flow import Flow, check_output
+from prepkit.gate import Decoded, Gate, Verdict, taken
 from prepkit.labels import classes_of, decode_label
 from prepkit.progress import track
+from prepkit.rows.quarantine import Refusals, check_share
+from prepkit.rows.repeats import with_repeats
 from prepkit.scan import Coded, Statistic, Vocabulary, accumulator
-from prepkit.source import CHUNK, RawChunk, Source
-from prepkit.source.infer import infer_column, infer_label_form
-from prepkit.spec import CODES, RAW_KINDS, STRINGS, Column, Kind, Label, Spec
+from prepkit.source import CHUNK, RawChunk
+from prepkit.source.reader import Reader
+from prepkit.spec import CODES, STRINGS, Spec
 
-ALL: frozenset[Statistic] = frozenset({"moments", "extremes", "quantiles", "vocabulary"})
-SAMPLE = 20_000  # rows that inference looks at
+ALL: frozenset[Statistic] = frozenset({"moments", "extremes", "quantiles", "vocabulary", "lengths"})
 HELD = 2**24  # values that all quantile sketches of a streamed source hold together: 64 to 128 MB
 LISTED = 1000  # row numbers that the ledger keeps of one reason
 Request = dict[str, set[Statistic]]
@@ -35,6 +36,7 @@ class Rows:
     read: int = 0
     unlabelled: int = 0
     unlabelled_rows: list[int] = field(default_factory=list)  # the first of their numbers
+    refusals: Refusals = field(default_factory=Refusals)
     classes: Vocabulary = field(default_factory=Vocabulary)
 
 
@@ -48,88 +50,21 @@ class Fit:
     rows: Rows
     missing_cells: Mapping[str, int]
     scans: int
-
-
-class Reader:
-    """A source of which the head is looked at without starting to read twice."""
-
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.scans = 0
-        self._begun = source.chunks()
-        try:
-            self.head = next(self._begun)
-        except StopIteration:
-            raise PrepkitError(f"{source.name} has no rows: nothing to prepare.") from None
-        self._unread = True
-
-    def chunks(self) -> Iterator[RawChunk]:
-        self.scans += 1
-        if self._unread:
-            self._unread = False
-            return itertools.chain([self.head], self._begun)
-        return self.source.chunks()
-
-
-def infer(
-    source: Source, chunk: RawChunk, label: str | None, kinds: Mapping[str, Kind], *, labelled: bool = True
-) -> Spec:
-    """The spec of what `chunk`, the first of `source`, looks like."""
-    size = len(chunk)
-    step = -(-size // SAMPLE)
-
-    def sampled(values: Any) -> Any:
-        if step == 1:
-            return values
-        return values[::step] if isinstance(values, np.ndarray) else values.take(np.arange(0, size, step))
-
-    def judged(name: str, values: Any) -> Column:
-        column = infer_column(name, sampled(values), complete=source.random_access)
-        if step > 1 and column.role != "feature":  # what a sample of the rows says of all of them, all have to say
-            return infer_column(name, values, complete=source.random_access)
-        if step > 1 or not source.random_access:
-            looked = f" of the {-(-size // step):,} rows looked at"
-            notes = (note + looked if " missing" in note else note for note in column.notes)
-            return replace(column, notes=tuple(notes))
-        return column
-
-    if chunk.matrix is not None:
-        columns = [judged(f"x{i}", chunk.matrix[:, i]) for i in range(chunk.matrix.shape[1])]
-    else:
-        read = {n: values.dictionary_decode() if n in chunk.plain else values for n, values in chunk.columns.items()}
-        columns = [judged(name, values) for name, values in read.items()]
-    if wrong := {n: k for n, k in kinds.items() if k not in RAW_KINDS}:
-        raise PrepkitError(f"kinds={wrong}: choose from {', '.join(RAW_KINDS)}.")
-    if unknown := [n for n in kinds if n not in {c.name for c in columns}]:
-        raise PrepkitError(f"kinds names columns {unknown}, which are not there: {[c.name for c in columns][:20]} are.")
-    if odd_shape := [c.name for c in columns if c.name in kinds and (kinds[c.name] == "tensor") != bool(c.shape)]:
-        raise PrepkitError(f"kinds: columns {odd_shape}: 'tensor' is for several numbers a row, and nothing else is.")
-    columns = [
-        replace(c, kind=kinds[c.name], role="feature", notes=(*c.notes, "kind as told")) if c.name in kinds else c
-        for c in columns
-    ]
-    if chunk.matrix is not None and any(c.kind not in ("numeric", "boolean") for c in columns):
-        odd = {c.name: c.kind for c in columns if c.kind not in ("numeric", "boolean")}
-        raise PrepkitError(f"X is one matrix of numbers, but its columns {odd} are not: give a data frame.")
-    found = None
-    if labelled:
-        if chunk.label is None:
-            raise PrepkitError(f"{source.name} comes without labels: say label='COLUMN', or give (X, y).")
-        form = infer_label_form(sampled(chunk.label), label or "y")
-        found = Label(label or source.label, form, tuple(range(chunk.label.shape[1])) if form == "one_hot" else ())
-    return Spec(tuple(columns), found, source.structure)
+    gate: Gate | None = None
 
 
 def at_stage(i: int, stages: Sequence[Stage[Any]], error: PrepkitError) -> PrepkitError:
     return PrepkitError(f"in stage {i + 1} of {len(stages)} ({type(stages[i]).__name__}): {error}")
 
 
-def coded_columns(stages: Sequence[Stage[Any]], raw: Spec, output: str) -> dict[str, tuple[str, ...]]:
+def coded_columns(
+    stages: Sequence[Stage[Any]], raw: Spec, output: str, gate: Gate | None = None
+) -> dict[str, tuple[str, ...]]:
     """The categorical columns that enter as codes, since OneHot or Lookup reads them first, with no category yet.
 
     Runs the whole chain on the spec alone, so that a wrong composition fails here, before a byte is read.
     """
-    spec = Entry(raw, {}).spec
+    spec = Entry(raw, {}, gate).spec
     first: dict[str, bool] = {}
     for i, stage in enumerate(stages):
         try:
@@ -154,7 +89,9 @@ def fit(reader: Reader, stages: Sequence[Stage[Any]], raw: Spec, output: str) ->
     `prepkit.scan`). Only where that is not possible are the data read again, with the stages
     learned so far applied, and then all is measured that the later stages can use.
     """
-    now = _Progress(Entry(raw, coded_columns(stages, raw, output)))
+    first = stages[0] if stages and isinstance(stages[0], RowStage) else None
+    gate = _gated(first, raw, reader, stages)
+    now = _Progress(Entry(raw, coded_columns(stages, raw, output, gate), gate))
     for i, stage in enumerate(stages):
         spec = now.flow(stages).spec_out
         needs = {(s, statistic) for s, wanted in stage.needs(spec).items() for statistic in wanted}
@@ -162,7 +99,7 @@ def fit(reader: Reader, stages: Sequence[Stage[Any]], raw: Spec, output: str) ->
             _read(reader, stages, now)
             spec = now.flow(stages).spec_out
         try:
-            state = stage.learn(spec, now.known)
+            state = stage.learn(now.entry.raw if isinstance(stage, RowStage) else spec, now.known)
         except PrepkitError as error:
             raise at_stage(i, stages, error) from error
         here = _series(stage.output(spec, state))
@@ -170,8 +107,23 @@ def fit(reader: Reader, stages: Sequence[Stage[Any]], raw: Spec, output: str) ->
         now.learned.append(state)
     if not reader.scans:
         _read(reader, stages, now)
+    if first is not None and not (gate and gate.rules):  # rules that were learned themselves
+        gate = first.learned_gate(now.learned[0])
     vocabularies = now.entry.vocabularies
-    return Fit(now.entry.raw, vocabularies, tuple(now.learned), now.rows, now.missing, reader.scans)
+    return Fit(now.entry.raw, vocabularies, tuple(now.learned), now.rows, now.missing, reader.scans, gate)
+
+
+def _gated(first: RowStage[Any] | None, raw: Spec, reader: Reader, stages: Sequence[Stage[Any]]) -> Gate | None:
+    """The rules that are known before the first scan; of unique keys, with those that a stream has twice."""
+    if first is None:
+        return None
+    try:
+        gate = first.gate(raw)
+        if gate is None or reader.source.random_access:
+            return gate
+        return with_repeats(gate, Entry(raw, {}), reader.chunks)
+    except PrepkitError as error:
+        raise at_stage(0, stages, error) from error
 
 
 @dataclass
@@ -197,7 +149,7 @@ def _read(reader: Reader, stages: Sequence[Stage[Any]], now: _Progress) -> None:
     if first:
         now.rows, now.missing = measured.rows, measured.missing
         vocabularies = {n: tuple(sorted(v.counts)) for n, v in measured.vocabularies.items()}
-        now.entry = Entry(_with_classes(now.entry.raw, now.rows), vocabularies)
+        now.entry = Entry(_with_classes(now.entry.raw, now.rows), vocabularies, now.entry.gate)
         flow = now.flow(stages)
         now.known = {(n, "vocabulary"): v for n, v in measured.vocabularies.items()}
         for stage, state, spec in zip(flow.stages, flow.learned, flow.specs, strict=False):
@@ -289,12 +241,13 @@ def _scan(reader: Reader, flow: Flow, request: Request, *, first: bool) -> Measu
     rows = Rows()
     total = -(-(source.n_rows or 0) // CHUNK) or None
     for chunk in track(reader.chunks(), "reading", total):
-        decoded = entry.decode(chunk)
+        decoded, verdict = entry.admit(chunk, rows.read)
         label = entry.raw.label
         y = None if label is None or chunk.label is None else decode_label(chunk.label, label.form, label.name)
-        keep = None if y is None or (y.codes >= 0).all() else y.codes >= 0
-        _count(rows, len(chunk), y)
-        decoded = decoded if keep is None else {n: values[keep] for n, values in decoded.items()}
+        keep = _kept(entry.gate, verdict, y)
+        if first:
+            _count(rows, chunk, y, verdict, entry)
+        decoded = decoded if keep is None else taken(decoded, keep)
         views = series_of(decoded, entry.spec)
         for measured, values in (
             *((known[key], views[key[0]]) for key in direct),
@@ -303,10 +256,13 @@ def _scan(reader: Reader, flow: Flow, request: Request, *, first: bool) -> Measu
             measured.update(values)
         missing = {name: n + _missing(views[name]) for name, n in missing.items()}
         if behind:
-            matrix = chunk.matrix if keep is None or chunk.matrix is None else chunk.matrix[keep]
+            matrix = None if chunk.matrix is None or entry.gate is not None else chunk.matrix
+            matrix = matrix if keep is None or matrix is None else matrix[keep]
             for transformed in _pieces(flow, run, decoded, matrix):
                 for key in behind:
                     known[key].update(transformed[key[0]])
+    if first and entry.gate is not None:
+        check_share(entry.gate, rows.refusals, rows.read)
     missing |= {s: known[s, k].missing for s, k in direct}
     missing |= {n: v.missing for n, v in vocabularies.items()}
     cells = {c.name: sum(missing.get(s, 0) for s in c.series) for c in entry.spec.columns}
@@ -320,13 +276,27 @@ def _missing(values: Any) -> int:
     return len(values) - int(np.count_nonzero(np.isfinite(values))) if values.dtype.kind == "f" else 0
 
 
-def _count(rows: Rows, n: int, y: Coded | None) -> None:
+def _kept(gate: Gate | None, verdict: Verdict, y: Coded | None) -> np.ndarray | None:
+    """Whether each row is one to train on: labelled, and not refused; None for all."""
+    keep = np.ones(verdict.rows, bool) if y is None else y.codes >= 0
+    if gate is not None:
+        keep &= ~verdict.mask(gate.refusing)
+    return None if keep.all() else keep
+
+
+def _count(rows: Rows, chunk: RawChunk, y: Coded | None, verdict: Verdict, entry: Entry) -> None:
     if y is not None:
-        rows.classes.update(y)
         without = np.flatnonzero(y.codes < 0)
         rows.unlabelled += len(without)
         rows.unlabelled_rows += (without + rows.read).tolist()[: max(0, LISTED - len(rows.unlabelled_rows))]
-    rows.read += n
+        if len(without):  # which are counted as such, whatever else they break
+            verdict = verdict.without(without)
+        refused = verdict.mask(entry.gate.refusing) if entry.gate else np.zeros(len(chunk), bool)
+        rows.classes.update(y[~refused] if refused.any() else y)
+    if entry.gate is not None:
+        name = entry.raw.label.name if entry.raw.label else None
+        rows.refusals.update(entry.gate, verdict, chunk, rows.read, name)
+    rows.read += len(chunk)
 
 
 def series_of(decoded: Decoded, spec: Spec) -> dict[str, Any]:

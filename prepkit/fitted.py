@@ -9,21 +9,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 
 from prepkit import storage
 from prepkit.core import Stage
+from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
 from prepkit.feed import from_chunks, from_memory, from_stream
 from prepkit.flow import Flow
+from prepkit.gate import Gate, taken
 from prepkit.graph import as_written
 from prepkit.labels import LabelEncoder, decode_label, formed
 from prepkit.metadata import Metadata, class_weights
+from prepkit.rows.check import Validation, judged
+from prepkit.rows.quarantine import BROKEN, HELD, ROW, Refusals, first_held, quarantined
+from prepkit.rows.repeats import with_repeats
+from prepkit.rows.schema import schema_of
+from prepkit.rows.validate import Validate
 from prepkit.source import RawChunk, Source, as_source
 from prepkit.source.dataset import TensorDataset, check_spec, is_batched, split_element
 from prepkit.spec import STRINGS, Spec
 
 if TYPE_CHECKING:
+    import pandas
+    import pandera.pandas
+
     from prepkit.keras import Served
 
 LABEL, WEIGHT = ".label", ".weight"  # beside the blocks of packed rows
@@ -50,11 +61,13 @@ class FittedPipeline:
         recipe: what was fitted.
         flow: raw features to ready features.
         metadata: what was found and decided.
+        refusals: what `Validate` kept out of the training rows; nothing, once loaded from disk.
     """
 
     recipe: Recipe
     flow: Flow
     metadata: Metadata
+    refusals: Refusals = field(default_factory=Refusals, repr=False, compare=False)
 
     @property
     def spec(self) -> Spec:
@@ -142,18 +155,58 @@ class FittedPipeline:
             out.append(w)
         return tuple(out) if len(out) > 1 else out[0]
 
-    def attach(self, model: Any) -> Served:
+    @property
+    def rules(self) -> Gate:
+        """What `Validate` judges by, inferred rules too; printed, each with its policy and where it runs.
+
+        Raises:
+            PrepkitError: if the recipe has no `Validate`.
+        """
+        if self.flow.entry.gate is None:
+            raise PrepkitError("the recipe has no rules: begin it with Validate().")
+        return self.flow.entry.gate
+
+    @property
+    def schema(self) -> pandera.pandas.DataFrameSchema:
+        """The pandera schema that `Validate` was given, or the one that it inferred: to print, edit, save and pass on.
+
+        Raises:
+            PrepkitError: if the recipe has no `Validate`.
+        """
+        gate, first = self.rules, self.recipe.stages[0]
+        assert isinstance(first, Validate)
+        return schema_of(gate.rules, self.spec) if first.schema is None else first.schema  # type: ignore[no-any-return]
+
+    def check(self, data: Any, *, batched: bool | None = None) -> Validation:
+        """What new data break of the rules of `Validate`: no row is refused and no cell changed.
+
+        Args:
+            data: whatever `as_source` reads, with or without the label.
+            batched: see `Pipeline.fit`.
+
+        Raises:
+            PrepkitError: if the recipe has no `Validate`, or a training column is not there.
+        """
+        gate, label = self.rules, self.spec.label
+        source = as_source(data, label.name if label else None, batched=batched, required=False)
+        entry = Entry(self.spec, {}, replace(gate, repeated={}))
+        if not source.random_access:
+            entry = replace(entry, gate=with_repeats(gate, entry, source.chunks))
+        return judged(source.chunks(), entry)
+
+    def attach(self, model: Any, *, rules: bool = False) -> Served:
         """A Keras model from raw columns to class probabilities; see `prepkit.keras.Served`.
 
         Args:
             model: takes this pipeline's features; its loss, if compiled, tells whether it gives logits.
+            rules: whether it also says of each row which rules of `Validate` it breaks.
 
         Raises:
             PrepkitError: if the model does not take these features.
         """
         from prepkit.keras import Served
 
-        return Served.of(self.flow, model)
+        return Served.of(self.flow, model, rules=rules)
 
     def check_parity(self, data: Any, model: Any = None) -> dict[str, float]:
         """The largest absolute differences between the ways in which these numbers can be computed.
@@ -178,7 +231,8 @@ class FittedPipeline:
     def __repr__(self) -> str:
         m = self.metadata
         size = f"{len(self.spec.columns)} columns -> {len(self.feature_names)} features"
-        return f"FittedPipeline({size}, {len(m.class_names)} classes, {m.ledger})\n{self.recipe!r}"
+        rules = f"\n{self.flow.entry.gate}" if self.flow.entry.gate else ""
+        return f"FittedPipeline({size}, {len(m.class_names)} classes, {m.ledger})\n{self.recipe!r}{rules}"
 
     # -- rows on their way into a dataset -------------------------------------------------------
 
@@ -198,16 +252,24 @@ class FittedPipeline:
     ) -> Iterator[dict[str, np.ndarray]]:
         """Chunks of packed rows; `strict`: a bad label is an error, not a row to leave out."""
         start = 0
+        entry = self.flow.entry
         for chunk in source.chunks(rng):
-            packed = self.flow.entry.packed(chunk)
+            refused = None
+            if strict or entry.gate is None:
+                packed = entry.packed(chunk)
+            else:
+                decoded, verdict = entry.admit(chunk, start)
+                packed = entry.pack(decoded)
+                refused = verdict.mask(entry.gate.refusing)
             if chunk.label is not None:
                 packed[LABEL] = self._class_numbers(chunk, strict=strict, start=start)
             if chunk.weight is not None:
                 packed[WEIGHT] = chunk.weight.astype(np.float32)
             start += len(chunk)
-            if not strict and (packed[LABEL] < 0).any():
+            if not strict:
                 keep = packed[LABEL] >= 0
-                packed = {name: a[keep] for name, a in packed.items()}
+                keep = keep if refused is None else keep & ~refused
+                packed = packed if keep.all() else taken(packed, keep)
             yield packed
 
     def _class_numbers(self, chunk: RawChunk, *, strict: bool, start: int) -> np.ndarray:
@@ -234,13 +296,18 @@ class FittedPipeline:
         @as_written
         def packed(*element: Any) -> dict[str, tf.Tensor]:
             x, y, w = source.separate(element if len(element) > 1 else element[0])
-            out = self.flow.entry.graph(x)
+            entry, refused = self.flow.entry, None
+            if strict:
+                out = entry.graph(x)
+            else:
+                out, refused = entry.admitted_in_graph(x)
             if y is not None:
                 out[LABEL] = self._encoder(y, strict=strict)
             if w is not None:
                 out[WEIGHT] = tf.cast(tf.reshape(w, [-1]), tf.float32)
             if not strict:
                 keep = out[LABEL] >= 0
+                keep = keep if refused is None else keep & ~refused
                 out = {name: tf.boolean_mask(t, keep) for name, t in out.items()}
             return out
 
@@ -266,19 +333,36 @@ class FittedPipeline:
 
     def prepared(self, source: Source, batch_size: int, seed: int) -> Prepared:
         steps = -(-self.metadata.ledger.trained // batch_size)
-        if isinstance(source, TensorDataset):
+        gate = self.flow.entry.gate
+        if isinstance(source, TensorDataset) and (gate is None or gate.by_tensors_alone):
             stream = self._packed_stream(source, strict=False)
             dataset = from_stream(stream, self._finish_training, batch_size, steps=steps, seed=seed)
-            return self._with(dataset, lambda: stream.as_numpy_iterator(), batch_size, seed)
+            prepared = self._with(dataset, lambda: stream.as_numpy_iterator(), batch_size, seed)
+            return replace(prepared, refused=lambda: self._refused(source))
         if source.random_access:
             arrays = next(self._packed(source, strict=False))
-            return self.from_arrays(arrays, batch_size, seed)
+            return replace(self.from_arrays(arrays, batch_size, seed), refused=lambda: self._refused(source))
         signature = self._signature(source)
 
         def read(rng: np.random.Generator | None = None) -> Iterator[dict[str, np.ndarray]]:
             return self._packed(source, strict=False, rng=rng)
 
-        return self.from_reader(read, signature, batch_size, seed)
+        prepared = self.from_reader(read, signature, batch_size, seed)
+        return replace(prepared, refused=lambda: self._refused(source))
+
+    def _refused(self, source: Source) -> Iterator[pa.Table]:
+        """The rows in quarantine, from memory where all are held, else from the source once more."""
+        gate, refusals = self.flow.entry.gate, self.refusals
+        if gate is None or refusals.quarantined <= HELD:
+            yield from refusals.held
+            return
+        start, label = 0, self.spec.label.name if self.spec.label else None
+        for chunk in source.chunks():
+            _, verdict = self.flow.entry.admit(chunk, start)
+            rows = np.flatnonzero(verdict.mask(gate.numbers(("quarantine",))))
+            if len(rows):
+                yield quarantined(gate, verdict, chunk, rows, start, label)
+            start += len(chunk)
 
     def from_arrays(self, arrays: dict[str, np.ndarray], batch_size: int, seed: int) -> Prepared:
         dataset = from_memory(arrays, self._finish_training, batch_size, seed=seed)
@@ -327,12 +411,30 @@ class Prepared:
         metadata: what was found and decided, for the model and for the record.
         pipeline: the same numbers for validation, test and serving.
         rows: reads the packed training rows once; what `save` writes.
+        refused: reads the rows in quarantine, likewise; None where no stage refuses any.
     """
 
     dataset: tf.data.Dataset
     metadata: Metadata
     pipeline: FittedPipeline
     rows: Rows = field(repr=False)
+    refused: Callable[[], Iterator[pa.Table]] | None = field(default=None, repr=False)
+
+    @cached_property
+    def quarantine(self) -> pandas.DataFrame:
+        """The rows that `Validate` quarantined, as they came, by their number; `broken` says which rules each broke.
+
+        The first 100,000 of them; `metadata.ledger` counts them all, and `save` writes them all, as
+        `quarantine.parquet`. Empty where none was.
+        """
+        import pandas as pd
+
+        table = first_held(self.refused() if self.refused else ())
+        if table is None:
+            columns = [*self.pipeline.spec.names, BROKEN]
+            return pd.DataFrame(columns=columns, index=pd.Index([], dtype="int64", name=ROW))
+        frame: pandas.DataFrame = table.to_pandas().set_index(ROW)
+        return frame
 
     def __repr__(self) -> str:
         m = self.metadata
@@ -341,4 +443,5 @@ class Prepared:
     def save(self, path: str | Path) -> Path:
         """Write a directory that `load` reads, training rows included; an earlier one of that name is replaced."""
         fitted = self.pipeline
-        return storage.write(path, fitted.flow, fitted.recipe.labels, self.metadata.to_json(), self.rows())
+        refused = self.refused() if self.refused else ()
+        return storage.write(path, fitted.flow, fitted.recipe.labels, self.metadata.to_json(), self.rows(), refused)

@@ -34,7 +34,9 @@ class Served(keras.Model):  # type: ignore[misc]
 
     It takes what the training data had: a dict of one tensor (rows,) a column, strings and numbers
     as they come, or the one array; `predict` also takes whatever prepkit reads, such as a data
-    frame. It gives the probability of each class, or of class 1 where `model` has one unit.
+    frame. It gives the probability of each class, or of class 1 where `model` has one unit; with
+    `rules`, a dict of these "probabilities" and of "broken", booleans (rows, rules) that say which of the
+    `rule_names` each row breaks.
 
     `keras.models.load_model` reads it back where `prepkit.keras` has been imported; functions of
     `Map` stages are handed over by `custom_objects={name: function}`.
@@ -44,6 +46,7 @@ class Served(keras.Model):  # type: ignore[misc]
         model: takes the features that the flow gives.
         functions: what `Map` stages need, by name.
         logits: whether `model` gives logits; None to tell from the loss that it was compiled with.
+        rules: whether to judge each row by the recipe's `Validate`.
 
     Example:
         >>> import keras
@@ -56,7 +59,13 @@ class Served(keras.Model):  # type: ignore[misc]
     """
 
     def __init__(
-        self, flow: str, model: keras.Model, functions: Any = None, logits: bool | None = None, **kwargs: Any
+        self,
+        flow: str,
+        model: keras.Model,
+        functions: Any = None,
+        logits: bool | None = None,
+        rules: bool = False,
+        **kwargs: Any,
     ) -> None:
         # Without autocast: Keras would make float32 of float64 columns, such as seconds since 1970.
         super().__init__(**{**kwargs, "autocast": False})
@@ -65,15 +74,24 @@ class Served(keras.Model):  # type: ignore[misc]
         self.model = model
         told = bool(getattr(getattr(model, "loss", None), "from_logits", False))
         self.logits = told if logits is None else logits
+        self.rules = rules
         if self.flow.entry.vocabularies:
             self.table = self.flow.entry.table  # tracked, so that a SavedModel holds it
 
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """What the columns of "broken" stand for; rules that only training rows are judged by are not among them."""
+        gate = self.flow.entry.gate
+        return tuple(str(gate.rules[i]) for i in gate.serving) if gate and self.rules else ()
+
     @classmethod
-    def of(cls, flow: Flow, model: keras.Model) -> Served:
+    def of(cls, flow: Flow, model: keras.Model, *, rules: bool = False) -> Served:
         """A served model, checked to fit."""
+        if rules and not (flow.entry.gate and flow.entry.gate.serving):
+            raise PrepkitError("rules=True, but the recipe has no rules that can be served: begin it with Validate().")
         if not isinstance(model, keras.Model):
             raise PrepkitError(f"attach takes a Keras model, not a {type(model).__name__}.")
-        served = cls(flow_to_text(flow), model, functions_of(flow.stages))
+        served = cls(flow_to_text(flow), model, functions_of(flow.stages), rules=rules)
         signature = raw_signature(flow.entry.raw)
         row = {n: tf.zeros([1, *t.shape[1:]], t.dtype) for n, t in signature.items()}  # a zero string is ""
         raw = row["x"] if flow.entry.raw.structure == "array" else row
@@ -98,7 +116,11 @@ class Served(keras.Model):  # type: ignore[misc]
         return served
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
-        return self.probabilities(self.flow.features(inputs), training)
+        out = self.probabilities(self.flow.features(inputs), training)
+        gate = self.flow.entry.gate
+        if not self.rules or gate is None:
+            return out
+        return {"probabilities": out, "broken": self.flow.entry.broken_in_graph(inputs, gate.serving)}
 
     def probabilities(self, features: Any, training: bool | None = None) -> Any:
         """Of features that have been transformed already."""
@@ -137,7 +159,8 @@ class Served(keras.Model):  # type: ignore[misc]
 
         def named(**inputs: Any) -> dict[str, Any]:
             raw = {name: inputs[names[name]] for name in names}
-            return {"probabilities": self(raw["x"] if array else raw, training=False)}
+            out = self(raw["x"] if array else raw, training=False)
+            return out if isinstance(out, dict) else {"probabilities": out}
 
         by_name = {names[n]: tf.TensorSpec(t.shape, t.dtype, name=names[n]) for n, t in signature.items()}
         module = tf.Module()
@@ -153,7 +176,7 @@ class Served(keras.Model):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         model = keras.saving.serialize_keras_object(self.model)
         model.pop("compile_config", None)  # a loss of one's own is not needed to serve
-        return {"name": self.name, "flow": self.text, "model": model, "logits": self.logits}
+        return {"name": self.name, "flow": self.text, "model": model, "logits": self.logits, "rules": self.rules}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Served:
@@ -162,7 +185,8 @@ class Served(keras.Model):  # type: ignore[misc]
         found = {name: keras.saving.get_registered_object(name, custom_objects) for name in names}
         functions = {name: function for name, function in found.items() if function is not None}
         model = keras.saving.deserialize_keras_object(config["model"])
-        return cls(config["flow"], model, functions, config["logits"], name=config["name"])
+        rules = config.get("rules", False)
+        return cls(config["flow"], model, functions, config["logits"], rules, name=config["name"])
 
     def build_from_config(self, config: Any) -> None:
         """Nothing to build: the parts are built by themselves."""

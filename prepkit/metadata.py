@@ -18,9 +18,11 @@ import tensorflow as tf
 from prepkit.core import Stage
 from prepkit.fit import Fit
 from prepkit.flow import Flow
+from prepkit.rows.quarantine import reasons, report
 from prepkit.rows.rebalance import Rebalance, balanced_weights
+from prepkit.rows.validate import Validate
 from prepkit.spec import Label, Spec
-from prepkit.storage import learned_to_json, stage_settings
+from prepkit.storage import learned_to_json, stage_settings, stage_to_json
 
 UNLABELLED = "label missing"
 
@@ -82,7 +84,7 @@ class Metadata:
         feature_names: of the dense matrix's columns, in order.
         features_of: the feature names that each raw column gave rise to.
         class_names: in the order of the class numbers.
-        counts_before: labelled rows of each class, as read.
+        counts_before: labelled rows of each class that were not refused.
         counts: rows of each class in an epoch.
         prior: share of each class before training stages, summing to 1.
         class_weight: for `model.fit(class_weight=...)`: as the recipe's Rebalance says, else 1.0 for
@@ -94,6 +96,8 @@ class Metadata:
         batch_size: rows a batch; None for a pipeline that was fitted only.
         steps_per_epoch: batches an epoch, the last, smaller one included; None likewise.
         ledger: what became of every row.
+        validation: of each rule of `Validate`: the rule, its policy, where it runs, how many training rows break it
+            and how many it refused, and cells that broke it.
         seed: of the shuffle; None likewise.
         scans: how often the source was read to fit.
         versions: of prepkit and of the libraries that the numbers depend on.
@@ -119,6 +123,7 @@ class Metadata:
     batch_size: int | None
     steps_per_epoch: int | None
     ledger: Ledger
+    validation: tuple[Mapping[str, Any], ...]
     seed: int | None
     scans: int
     versions: Mapping[str, str]
@@ -138,6 +143,7 @@ class Metadata:
         data: dict[str, Any] = json.loads(text)
         for name in ("feature_names", "class_names", "counts_before", "counts", "prior"):
             data[name] = tuple(data[name])
+        data["validation"] = tuple({**rule, "examples": tuple(rule["examples"])} for rule in data["validation"])
         data["spec_in"], data["spec_out"] = Spec.from_json(data["spec_in"]), Spec.from_json(data["spec_out"])
         data["features_of"] = {k: tuple(v) for k, v in data["features_of"].items()}
         if data["class_weight"] is not None:
@@ -170,6 +176,9 @@ def describe(stages: Sequence[Stage[Any]], labels: str, flow: Flow, found: Fit) 
             features_of[source] += column.feature_names()
     refused = {UNLABELLED: found.rows.unlabelled} if found.rows.unlabelled else {}
     numbers = {UNLABELLED: tuple(found.rows.unlabelled_rows)} if refused else {}
+    if found.gate is not None:
+        by_rule, first = reasons(found.gate, found.rows.refusals)
+        refused, numbers = refused | by_rule, numbers | first
     recipe_text = json.dumps([flow.output, labels, *map(_settings, stages)], default=str)
     learned, arrays = (
         zip(*[_learned(i, s) for i, s in enumerate(found.learned)], strict=True) if found.learned else ((), ())
@@ -194,6 +203,7 @@ def describe(stages: Sequence[Stage[Any]], labels: str, flow: Flow, found: Fit) 
         batch_size=None,
         steps_per_epoch=None,
         ledger=Ledger(found.rows.read, total, refused, {}, numbers),
+        validation=report(found.gate, found.rows.refusals) if found.gate else (),
         seed=None,
         scans=found.scans,
         versions={"prepkit": version("prepkit"), **{m.__name__: m.__version__ for m in (tf, keras, np, pa)}},
@@ -211,6 +221,8 @@ def class_weights(stages: Sequence[Stage[Any]], counts: Sequence[int]) -> dict[i
 
 def _settings(stage: Stage[Any]) -> list[Any]:
     """What a stage is, its reason aside; a function by its name, for its address is another in each process."""
+    if isinstance(stage, Validate):
+        return [type(stage).__name__, stage_to_json(stage, code=False)]
     settings = {n: v for n, v in stage_settings(stage).items() if n != "reason"}
     named = {n: getattr(v, "__name__", type(v).__name__) if callable(v) else v for n, v in settings.items()}
     return [type(stage).__name__, named]

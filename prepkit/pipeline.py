@@ -12,18 +12,19 @@ import numpy as np
 import tensorflow as tf
 
 from prepkit import storage
-from prepkit.core import Stage, TrainingStage, as_names, is_pattern, one_of
+from prepkit.core import RowStage, Stage, TrainingStage, as_names, is_pattern, one_of
 from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
 from prepkit.features.choose import Drop, Map, Select
 from prepkit.features.datetime import Datetime
 from prepkit.features.encode import Hash, Lookup, OneHot
 from prepkit.features.text import Text
-from prepkit.fit import Reader, fit, infer
+from prepkit.fit import fit
 from prepkit.fitted import FittedPipeline, Prepared, whole
 from prepkit.flow import Flow
 from prepkit.metadata import Metadata, describe
-from prepkit.source import Source, as_source
+from prepkit.source import RawChunk, Source, as_source
+from prepkit.source.reader import Reader, infer
 from prepkit.spec import Kind, Spec
 
 IN_MEMORY = 2**31  # bytes of saved rows up to which they are loaded whole
@@ -34,7 +35,7 @@ class Pipeline:
     """A recipe: stages in order, and the form of what comes out. It is configuration and never changes.
 
     Args:
-        stages: column stages, then training stages.
+        stages: `Validate`, if at all, then column stages, then training stages.
         output: "dense" (one float32 matrix, its columns named in the metadata) or "dict" (a tensor
             for each column).
         labels: "int" (int32 class numbers) or "one_hot" (float32).
@@ -92,12 +93,17 @@ class Pipeline:
 
     def _fit(self, source: Source, label: str | None, kinds: Mapping[str, Kind], spec: Spec | None) -> FittedPipeline:
         reader = Reader(source)
-        raw = spec or infer(source, reader.head, label, kinds)
+        raw = spec or infer(source, reader.head, label, self._kinds(reader.head) | dict(kinds))
         if raw.label is None:
             raise PrepkitError("the spec has no label: infer it from labelled data.")
         found = fit(reader, self.stages, raw, self.output)
-        flow = Flow(Entry(found.raw, found.vocabularies), self.stages, found.learned, self.output)
-        return FittedPipeline(self, flow, describe(self.stages, self.labels, flow, found))
+        flow = Flow(Entry(found.raw, found.vocabularies, found.gate), self.stages, found.learned, self.output)
+        return FittedPipeline(self, flow, describe(self.stages, self.labels, flow, found), found.rows.refusals)
+
+    def _kinds(self, head: RawChunk) -> dict[str, Kind]:
+        """The kinds that a schema says of columns that are there."""
+        first = self.stages[0] if self.stages else None
+        return first.kinds(list(head.columns)) if isinstance(first, RowStage) else {}
 
     def prepare(
         self,
@@ -164,7 +170,7 @@ class Pipeline:
         for stage in self.stages:
             given = {f.name: getattr(stage, f.name) for f in fields(stage) if f.name in ("method", "kind")}
             given |= {k: v for k, v in storage.stage_settings(stage).items() if k != "reason"}
-            settings = ", ".join(f"{k}={getattr(v, '__name__', None) or repr(v)}" for k, v in given.items())
+            settings = ", ".join(f"{k}={_shown(v)}" for k, v in given.items())
             reason = f"  # {stage.reason}" if stage.reason else ""
             lines.append(f"    {type(stage).__name__}({settings}),{reason}\n")
         form = "" if self.output == "dense" else f", output={self.output!r}"
@@ -180,6 +186,14 @@ class Pipeline:
         raise PrepkitError("a Pipeline is a recipe and cannot be applied to a dataset: call fit first.")
 
 
+def _shown(setting: Any) -> str:
+    """A setting as a recipe prints it: functions by their name, schemas by their size."""
+    if type(setting).__module__.startswith("pandera."):
+        n = len(setting.columns)
+        return f"<schema of {n} column{'' if n == 1 else 's'}>"
+    return getattr(setting, "__name__", None) or repr(setting)
+
+
 def _check_composition(stages: Sequence[Any]) -> None:
     """Refuse what no data could make right, naming the stage."""
     changed: dict[str, tuple[str, str]] = {}  # column -> what has become of it, by which stage
@@ -191,6 +205,10 @@ def _check_composition(stages: Sequence[Any]) -> None:
             hint = "write it with parentheses" if isinstance(stage, type) else "give prepkit stages"
             raise PrepkitError(f"{here}: {stage!r} is no stage: {hint}.")
         name = type(stage).__name__
+        if isinstance(stage, RowStage):
+            if i:
+                raise PrepkitError(f"{here} ({name}): it decides which rows come in: put it first, and only once.")
+            continue
         if isinstance(stage, TrainingStage):
             if behind == name:
                 raise PrepkitError(f"{here} ({name}): there is one already, which would correct twice: keep one.")
@@ -238,7 +256,13 @@ def load(path: str | Path, functions: storage.Functions | None = None) -> Prepar
     fitted = FittedPipeline(recipe, flow, metadata)
     if saved.shards is None:
         return fitted
-    shards = saved.shards
+    prepared = _with_rows(fitted, saved.shards)
+    return replace(prepared, refused=saved.quarantine)
+
+
+def _with_rows(fitted: FittedPipeline, shards: Sequence[storage.Shard]) -> Prepared:
+    """The training rows that were saved with a pipeline: in memory if they are few, else read as they are needed."""
+    metadata = fitted.metadata
     batch_size, seed = metadata.batch_size or 256, metadata.seed or 0
     if sum(shard.path.stat().st_size for shard in shards) <= IN_MEMORY:
         parts = [shard.read() for shard in shards]

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from prepkit.core import Nothing, Stage
 from prepkit.entry import Entry
@@ -31,15 +33,21 @@ from prepkit.features.rescale import Rescale, Scale
 from prepkit.features.text import Text
 from prepkit.flow import Flow
 from prepkit.rows.rebalance import Rebalance
+from prepkit.rows.schema import code_of, schema_from_json, schema_to_json
+from prepkit.rows.validate import Admission, Validate, gate_of
+from prepkit.rules import Rule
 from prepkit.spec import Spec
 
 FORMAT = 1
 PIPELINE, ARRAYS, METADATA, DATA = "pipeline.json", "arrays.npz", "metadata.json", "data"
-OURS = {PIPELINE, ARRAYS, METADATA, DATA, "recipe.json", "summary.txt", "valid", "test"}  # the last four: command line
+QUARANTINE = "quarantine.parquet"
+# The last four are the command line's.
+OURS = {PIPELINE, ARRAYS, METADATA, DATA, QUARANTINE, "recipe.json", "summary.txt", "valid", "test"}
 SHARD_BYTES = 2**26  # of training rows in one file, about
 
 # Every stage, and what it learns.
 STAGES: Mapping[str, tuple[type[Stage[Any]], type[Any]]] = {
+    "Validate": (Validate, Admission),
     "Impute": (Impute, Fill),
     "Clip": (Clip, Bounds),
     "Rescale": (Rescale, Scale),
@@ -62,12 +70,20 @@ Functions = Mapping[str, Callable[..., Any]]
 
 def stage_settings(stage: Stage[Any]) -> dict[str, Any]:
     """The settings that differ from the defaults, by name."""
-    values = {f.name: (getattr(stage, f.name), f.default) for f in dataclasses.fields(stage)}
+    defaults = {
+        f.name: f.default if f.default_factory is dataclasses.MISSING else f.default_factory()
+        for f in dataclasses.fields(stage)
+    }
+    values = {name: (getattr(stage, name), default) for name, default in defaults.items()}
     return {name: value for name, (value, default) in values.items() if value != default}
 
 
-def stage_to_json(stage: Stage[Any]) -> dict[str, Any]:
+def stage_to_json(stage: Stage[Any], *, code: bool = True) -> dict[str, Any]:
     """A stage by its name and all settings, so that they outlive a change of the defaults; without `Map`'s function.
+
+    Args:
+        stage: to be written.
+        code: whether a schema's own functions are an error; if not, they are left out.
 
     Raises:
         PrepkitError: if it chooses its columns by a function.
@@ -75,6 +91,14 @@ def stage_to_json(stage: Stage[Any]) -> dict[str, Any]:
     out: dict[str, Any] = {"stage": type(stage).__name__}
     for f in dataclasses.fields(stage):
         value = getattr(stage, f.name)
+        if isinstance(stage, Validate) and f.name == "schema" and value is not None:
+            if code and (own := code_of(value)):
+                raise PrepkitError(
+                    f"Validate: the schema has checks that are functions ({', '.join(own[:3])}), and functions are not "
+                    "saved: take them out, or say them by pandera's own checks."
+                )
+            out[f.name] = schema_to_json(value)
+            continue
         if (isinstance(stage, Map) and f.name == "function") or (f.name in ("columns", "reason") and not value):
             continue
         if callable(value):
@@ -82,6 +106,8 @@ def stage_to_json(stage: Stage[Any]) -> dict[str, Any]:
                 f"{type(stage).__name__}: {f.name} is a function, and functions are not saved: choose by names, globs "
                 "or kinds instead."
             )
+        if isinstance(value, Mapping):
+            value = dict(value)
         if isinstance(value, tuple | list):
             value = [v.item() if isinstance(v, np.generic) else v for v in value]
         out[f.name] = value.item() if isinstance(value, np.generic) else value
@@ -117,6 +143,8 @@ def stage_from_json(data: Mapping[str, Any], functions: Functions) -> Stage[Any]
             )
         settings["function"] = functions[settings["name"]]
     kind: type[Any] = STAGES[name][0]
+    if kind is Validate and isinstance(settings.get("schema"), Mapping):
+        settings["schema"] = schema_from_json(settings["schema"])
     known = {f.name for f in dataclasses.fields(kind)}
     if unknown := sorted(set(settings) - known):
         raise PrepkitError(f"{name} has no setting {', '.join(unknown)}: it has {', '.join(sorted(known))}.")
@@ -130,6 +158,8 @@ def stage_from_json(data: Mapping[str, Any], functions: Functions) -> Stage[Any]
 def learned_to_json(learned: Any, key: str, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """A frozen dataclass of mappings and tuples as JSON; mappings to numbers go into `arrays`."""
     out: dict[str, Any] = {}
+    if isinstance(learned, Admission):
+        return {"value": dataclasses.asdict(learned)}
     for f in dataclasses.fields(learned):
         value = getattr(learned, f.name)
         if isinstance(value, Mapping) and value and all(isinstance(v, float) for v in value.values()):
@@ -143,6 +173,10 @@ def learned_to_json(learned: Any, key: str, arrays: dict[str, np.ndarray]) -> di
 def learned_from_json(kind: type[Any], data: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
     """The other way round."""
     values: dict[str, Any] = {}
+    if kind is Admission:
+        plain = data["value"]
+        rules = tuple(Rule(**{**rule, "columns": tuple(rule["columns"])}) for rule in plain["rules"])
+        return Admission(rules, tuple(plain["flagged"]), tuple(plain["left_out"]))
     for name, part in data.items():
         if "array" in part:
             values[name] = dict(zip(part["names"], arrays[part["array"]].tolist(), strict=True))
@@ -160,7 +194,7 @@ def flow_to_json(flow: Flow) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     data = {
         "spec": flow.entry.raw.to_json(),
         "vocabularies": {n: list(v) for n, v in flow.entry.vocabularies.items()},
-        "stages": [stage_to_json(s) for s in flow.stages],
+        "stages": [stage_to_json(s, code=False) for s in flow.stages],
         "learned": [learned_to_json(state, str(i), arrays) for i, state in enumerate(flow.learned)],
         "output": flow.output,
     }
@@ -174,7 +208,8 @@ def flow_from_json(data: Mapping[str, Any], arrays: Mapping[str, np.ndarray], fu
         learned_from_json(STAGES[type(stage).__name__][1], part, arrays)
         for stage, part in zip(stages, data["learned"], strict=True)
     )
-    entry = Entry(Spec.from_json(data["spec"]), {n: tuple(v) for n, v in data["vocabularies"].items()})
+    vocabularies = {n: tuple(v) for n, v in data["vocabularies"].items()}
+    entry = Entry(Spec.from_json(data["spec"]), vocabularies, gate_of(stages, learned))
     return Flow(entry, stages, learned, data["output"])
 
 
@@ -228,6 +263,7 @@ class Saved:
         metadata: JSON text.
         labels: the form of the labels.
         shards: of the training rows; None where the pipeline was saved by itself.
+        quarantine: the file of the rows in quarantine; None where there are none.
     """
 
     flow: Mapping[str, Any]
@@ -235,6 +271,18 @@ class Saved:
     metadata: str
     labels: str
     shards: Sequence[Shard] | None
+    quarantine: Quarantine | None = None
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """Refused rows on disk."""
+
+    path: Path
+    sha256: str
+
+    def __call__(self) -> Iterator[pa.Table]:
+        yield pq.read_table(io.BytesIO(_checked(self.path, self.sha256)))
 
 
 @dataclass(frozen=True)
@@ -248,8 +296,17 @@ class Shard:
         return _with_objects(read_npz(_checked(self.path, self.sha256), str(self.path)))
 
 
-def write(path: str | Path, flow: Flow, labels: str, metadata: str, shards: Iterable[Any] | None) -> Path:
+def write(
+    path: str | Path,
+    flow: Flow,
+    labels: str,
+    metadata: str,
+    shards: Iterable[Any] | None,
+    quarantine: Iterable[pa.Table] = (),
+) -> Path:
     """A directory of `pipeline.json`, `arrays.npz`, `metadata.json` and data shards, whole or not at all.
+
+    Rows in quarantine go into `quarantine.parquet`, where there are any.
 
     Raises:
         PrepkitError: if `path` exists and holds anything else, or cannot be written.
@@ -270,6 +327,8 @@ def write(path: str | Path, flow: Flow, labels: str, metadata: str, shards: Iter
             name = f"{DATA}/{i:05d}.npz"
             (temporary / DATA).mkdir(exist_ok=True)
             checksums[name] = _written(temporary / name, npz_bytes(_without_objects(shard)))
+        if _write_tables(temporary / QUARANTINE, quarantine):
+            checksums[QUARANTINE] = hashlib.sha256((temporary / QUARANTINE).read_bytes()).hexdigest()
         content = {"flow": document, "labels": labels, "prepared": shards is not None, "sha256": checksums}
         signed = {"format": FORMAT, "checksum": _checksum(FORMAT, content), **content}
         _written(temporary / PIPELINE, json.dumps(signed, indent=1).encode())
@@ -277,6 +336,18 @@ def write(path: str | Path, flow: Flow, labels: str, metadata: str, shards: Iter
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return path
+
+
+def _write_tables(path: Path, tables: Iterable[pa.Table]) -> bool:
+    """Write tables one after the other into one Parquet file; whether there was any."""
+    writer = None
+    for table in tables:
+        if writer is None:
+            writer = pq.ParquetWriter(path, table.schema)
+        writer.write_table(table.cast(writer.schema))
+    if writer is not None:
+        writer.close()
+    return writer is not None
 
 
 def check_target(path: Path) -> None:
@@ -380,7 +451,9 @@ def read(path: str | Path) -> Saved:
         for shard in shards:
             if not shard.path.is_file():
                 raise PrepkitError(f"{shard.path} is missing: copy the directory whole, or save it again.")
-        return Saved(document["flow"], arrays, metadata, document["labels"], shards if document["prepared"] else None)
+        quarantine = Quarantine(path / QUARANTINE, sums[QUARANTINE]) if QUARANTINE in sums else None
+        rows = shards if document["prepared"] else None
+        return Saved(document["flow"], arrays, metadata, document["labels"], rows, quarantine)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise PrepkitError(f"{path / PIPELINE} is damaged ({error!r}): save it again.") from error
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import prepkit as pk
 from prepkit.entry import UNSEEN, Entry, decode_column, enter_column
-from prepkit.fit import infer
+from prepkit.source.reader import infer
 from prepkit.parse import MISSING
 from prepkit.scan import Coded
 from prepkit.source import RawChunk, as_source

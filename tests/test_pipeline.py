@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pandera.pandas as pa
 import pytest
 import tensorflow as tf
 
@@ -21,8 +22,11 @@ def doubled(x: dict[str, Any]) -> dict[str, Any]:
     return {name: 2.0 * value for name, value in x.items()}
 
 
+SCHEMA = pa.DataFrameSchema({"a": pa.Column(float, pa.Check.in_range(0, 120)), "b": pa.Column(str, nullable=True)})
+
 # Of each stage one with every setting other than the default.
 STAGES_WITH_SETTINGS = {
+    "Validate": pk.Validate(SCHEMA, "drop", {"a": "clip"}, False, 0.5, 0.2, reason="999 is no age"),
     "Impute": pk.Impute("constant", "constant", -1.5, "none", True, columns=["a", "b*"], reason="cells are missing"),
     "Clip": pk.Clip(quantiles=(0.01, 0.99), indicator=True, columns="kind:numeric", reason="tails"),
     "Rescale": pk.Rescale("unit", 100.0, True, False, columns=("a",), reason="pixels"),
@@ -40,7 +44,7 @@ STAGES_WITH_SETTINGS = {
 
 def test_each_stage_is_in_the_examples_above():
     assert STAGES_WITH_SETTINGS.keys() == STAGES.keys()
-    assert len(STAGES) == 12
+    assert len(STAGES) == 13
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -116,7 +120,7 @@ NO_RECIPES = [
     ('{"stages": ["Impute"]}', "this is no recipe"),
     ('{"stages": [{"stage": "Impute", "fill_category": 5}]}', "this is no recipe"),
     ('{"stages": [{"stage": "Rescale", "maximum": "five"}]}', "this is no recipe"),
-    ('{"stages": [{}]}', "recipe names the stage None: there are Impute, Clip,"),
+    ('{"stages": [{}]}', "recipe names the stage None: there are Validate, Impute, Clip,"),
     ('{"stages": [{"stage": ["Impute"]}]}', "recipe names the stage .'Impute'.: there are"),
     ('{"stages": [{"stage": "Imput"}]}', "recipe names the stage 'Imput': there are"),
     ('{"stages": [{"stage": "Impute", "method": 1}]}', "Impute has no setting method: it has categorical, columns,"),

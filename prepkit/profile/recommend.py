@@ -16,7 +16,7 @@ from prepkit.features.encode import OneHot
 from prepkit.features.impute import Impute
 from prepkit.features.rescale import Rescale
 from prepkit.features.text import Text
-from prepkit.fit import Reader, infer
+from prepkit.source.reader import Reader, infer
 from prepkit.labels import decode_label
 from prepkit.pipeline import Pipeline
 from prepkit.rows.rebalance import Rebalance

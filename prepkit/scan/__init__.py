@@ -12,16 +12,18 @@ from __future__ import annotations
 from typing import Any, Literal, Protocol, Self
 
 from prepkit.scan.extremes import Extremes
+from prepkit.scan.lengths import Lengths
 from prepkit.scan.moments import Moments
 from prepkit.scan.quantiles import Quantiles
 from prepkit.scan.vocabulary import Coded, Vocabulary
 
-Statistic = Literal["moments", "extremes", "quantiles", "vocabulary"]
+Statistic = Literal["moments", "extremes", "quantiles", "vocabulary", "lengths"]
 
 __all__ = [
     "Accumulator",
     "Coded",
     "Extremes",
+    "Lengths",
     "Moments",
     "Quantiles",
     "Statistic",
@@ -51,3 +53,5 @@ def accumulator(statistic: Statistic, *, quantile_cap: int | None) -> Accumulato
             return Quantiles(cap=quantile_cap)
         case "vocabulary":
             return Vocabulary()
+        case "lengths":
+            return Lengths()

@@ -1,0 +1,342 @@
+"""Which cells and rows come in: rules are evaluated once, and policies say what becomes of what breaks them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, get_args
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+
+from prepkit.parse import is_missing
+from prepkit.rules import (
+    HEALING,
+    REFUSING,
+    Policy,
+    Rule,
+    broken_numbers,
+    broken_rows,
+    broken_texts,
+    clipped,
+)
+from prepkit.scan import Coded
+from prepkit.scan.duplicates import row_hashes
+from prepkit.spec import FLOAT32, Column, Spec
+
+Decoded = Mapping[str, Any]  # column -> float array (rows,), Coded, or array (rows, *shape) of a tensor
+ByPandera = Callable[[Decoded, Sequence[int], int], Mapping[int, np.ndarray]]
+SMALL = 2**17  # cells below which a second thread costs more than it brings
+ROW = ""  # in place of a column, where a rule is about the whole row
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What some rows break.
+
+    Args:
+        rows: how many were judged.
+        broken: rule number -> numbers of the rows that break it, rising, from 0; rules that none breaks are absent.
+    """
+
+    rows: int
+    broken: Mapping[int, np.ndarray]
+
+    def mask(self, rules: Collection[int]) -> np.ndarray:
+        """Whether each row breaks any of the rules of these numbers."""
+        out = np.zeros(self.rows, bool)
+        for i in rules:
+            if i in self.broken:
+                out[self.broken[i]] = True
+        return out
+
+    def without(self, rows: np.ndarray) -> Verdict:
+        """The same of the other rows."""
+        broken = {i: np.setdiff1d(r, rows, assume_unique=True) for i, r in self.broken.items()}
+        return replace(self, broken={i: r for i, r in broken.items() if len(r)})
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Rules with their policies.
+
+    Args:
+        rules: in the order in which a row is counted under the first that it breaks.
+        flagged: columns for which `NAME is invalid` is appended; `ROW` for rules of whole rows.
+        max_refused: the share of the training rows (0 to 1) above which refusing them is an error.
+        by_pandera: runs the rules that only pandera can run; None once loaded from disk.
+        repeated: of each "unique" rule that has seen all rows of a stream, the sorted hashes of keys that occur twice.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    flagged: tuple[str, ...] = ()
+    max_refused: float = 0.1
+    by_pandera: ByPandera | None = field(default=None, compare=False)
+    repeated: Mapping[int, np.ndarray] = field(default_factory=dict, compare=False)
+
+    def numbers(self, policies: Collection[str], *, graph: bool = False) -> tuple[int, ...]:
+        """The numbers of the rules of these policies; if `graph`, only of those that are tensor operations."""
+        chosen = (i for i, rule in enumerate(self.rules) if rule.policy in policies)
+        return tuple(i for i in chosen if not graph or (self.rules[i].runs == "graph" and not self.rules[i].of_label))
+
+    @cached_property
+    def healing(self) -> tuple[int, ...]:
+        """The rules that change or flag cells, in training and in serving alike."""
+        return self.numbers(HEALING, graph=True)
+
+    @cached_property
+    def refusing(self) -> tuple[int, ...]:
+        """The rules that keep rows out of training."""
+        return self.numbers(REFUSING)
+
+    @cached_property
+    def serving(self) -> tuple[int, ...]:
+        """The rules that a served model can evaluate."""
+        return self.numbers(get_args(Policy), graph=True)
+
+    @property
+    def by_tensors_alone(self) -> bool:
+        """Whether a graph can refuse the rows that have to be; labels that are refused are no class there."""
+        return all(self.rules[i].runs == "graph" or self.rules[i].of_label for i in self.refusing)
+
+    def __str__(self) -> str:
+        where = {"graph": "", "all rows": "  [training rows: needs them all]", "pandera": "  [training rows: pandera]"}
+        return "\n".join(f"{rule}  -> {rule.policy}{where[rule.runs]}" for rule in self.rules)
+
+    def flags(self) -> tuple[Column, ...]:
+        """The columns that are appended."""
+        return tuple(
+            Column(flag_of(name), "boolean", FLOAT32, block=FLOAT32, sources=(name,) if name else ())
+            for name in self.flagged
+        )
+
+    # -- numpy ---------------------------------------------------------------------------------
+
+    def judge(
+        self,
+        decoded: Decoded,
+        raw: Mapping[str, Any],
+        spec: Spec,
+        *,
+        label: Coded | None = None,
+        rules: Iterable[int] | None = None,
+        start: int = 0,
+    ) -> Verdict:
+        """Evaluate rules on decoded rows.
+
+        Args:
+            decoded: the columns.
+            raw: the same as they came, by which a cell that cannot be read is told from one that is missing.
+            spec: of the raw columns.
+            label: decoded, where there is one.
+            rules: their numbers; None for all.
+            start: the number of the first row, for messages.
+        """
+        chosen = range(len(self.rules)) if rules is None else list(rules)
+        unread = {n: unreadable(raw.get(n), decoded[n], spec[n]) for n in self._read(chosen, spec)}
+        columns = {**decoded} if label is None else {**decoded, LABEL: label}
+        n = rows_of(decoded)
+
+        def judged(i: int) -> np.ndarray:
+            return self._broken(i, columns, unread)
+
+        alone = [i for i in chosen if self.rules[i].runs != "pandera" and not self._of_absent_label(i, label)]
+        if n * len(alone) < SMALL:
+            found = list(map(judged, alone))
+        else:
+            with ThreadPoolExecutor(2) as pool:
+                found = list(pool.map(judged, alone))
+        broken = {i: rows for i, rows in zip(alone, found, strict=True) if len(rows)}
+        asked = [i for i in chosen if self.rules[i].runs == "pandera"]
+        if asked and self.by_pandera is not None and n:
+            by_pandera = self.by_pandera(columns, asked, start)
+            broken |= {i: np.flatnonzero(mask) for i, mask in by_pandera.items() if mask.any()}
+        return Verdict(n, dict(sorted(broken.items())))
+
+    def _read(self, rules: Iterable[int], spec: Spec) -> set[str]:
+        """The columns that come as strings, and of which a rule asks whether the cells can be read."""
+        typed = {rule.columns[0] for rule in self.rules if rule.check == "dtype" and not rule.of_label}
+        asked = {self.rules[i].columns[0] for i in rules if self.rules[i].check in ("dtype", "nullable")}
+        return {n for n in asked & typed if spec[n].dtype == "string" and spec[n].kind not in WORDS}
+
+    def _of_absent_label(self, i: int, label: Coded | None) -> bool:
+        return self.rules[i].of_label and label is None
+
+    def _broken(self, i: int, columns: Mapping[str, Any], unread: Mapping[str, np.ndarray]) -> np.ndarray:
+        rule = self.rules[i]
+        if rule.check == "unique":
+            return self._repeats(i, self.keys(i, columns))
+        name = LABEL if rule.of_label else rule.columns[0]
+        values = columns[name]
+        if rule.of_label and isinstance(values, Coded):
+            values = _as_told(values, rule)
+        rows = broken_rows(rule, values)
+        cannot = unread.get(name)
+        if cannot is None or not len(cannot):
+            return rows
+        return np.union1d(rows, cannot) if rule.check == "dtype" else np.setdiff1d(rows, cannot)
+
+    def keys(self, i: int, columns: Mapping[str, Any]) -> np.ndarray:
+        """A hash of what each row holds in the columns of a unique rule; one that is no feature is the label."""
+        return row_hashes(columns, [n if n in columns else LABEL for n in self.rules[i].columns])
+
+    def _repeats(self, i: int, keys: np.ndarray) -> np.ndarray:
+        if i in self.repeated:
+            return np.flatnonzero(np.isin(keys, self.repeated[i]))
+        keep = self.rules[i].arguments.get("keep", "all")
+        _, first, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+        again = counts[inverse] > 1
+        if keep == "exclude_first":
+            again[first] = False
+        elif keep == "exclude_last":
+            last = len(keys) - 1 - np.unique(keys[::-1], return_index=True)[1]
+            again[last] = False
+        return np.flatnonzero(again)
+
+    def heal(self, decoded: Decoded, verdict: Verdict) -> dict[str, Any]:
+        """The columns with cells clipped or made missing as the policies say, and the flags appended."""
+        out = dict(decoded)
+        for i in self.healing:
+            rule, rows = self.rules[i], verdict.broken.get(i)
+            if rows is None:
+                continue
+            name = rule.columns[0]
+            if rule.policy == "clip":
+                out[name] = clipped(rule, out[name])
+        for i in self.healing:  # missing goes before clipped
+            rule, rows = self.rules[i], verdict.broken.get(i)
+            if rows is not None and rule.policy == "null":
+                out[rule.columns[0]] = _without(out[rule.columns[0]], rows)
+        for name in self.flagged:
+            out[flag_of(name)] = verdict.mask(self._flagging(name)).astype(np.float32)
+        return out
+
+    def _flagging(self, name: str) -> list[int]:
+        """The rules that flag a column, or `ROW`."""
+        flagging = (i for i in self.healing if self.rules[i].policy == "flag")
+        return [i for i in flagging if self.rules[i].columns == ((name,) if name else ())]
+
+    # -- graph ---------------------------------------------------------------------------------
+
+    def broken_in_graph(
+        self, columns: Mapping[str, tf.Tensor], raw: Mapping[str, tf.Tensor], spec: Spec, rules: Iterable[int]
+    ) -> dict[int, tf.Tensor]:
+        """For each of the rules, booleans (rows,): whether the row breaks it.
+
+        Args:
+            columns: parsed and typed: floats with NaN, or strings with "", where missing; tensors as they are.
+            raw: the same as they came.
+            spec: of the raw columns.
+            rules: numbers of rules that are tensor operations.
+        """
+        rules = list(rules)
+        unread = {n: unreadable_in_graph(raw[n], columns[n], spec[n]) for n in self._read(rules, spec)}
+        return {i: self._broken_in_graph(self.rules[i], columns, unread) for i in rules}
+
+    def _broken_in_graph(self, rule: Rule, columns: Mapping[str, Any], unread: Mapping[str, Any]) -> tf.Tensor:
+        name = rule.columns[0]
+        x = columns[name]
+        if x.dtype == tf.string:
+            return broken_texts(rule, x)
+        broken = broken_numbers(rule, x if x.dtype.is_floating else tf.cast(x, tf.float64))
+        if x.shape.rank > 1:
+            broken = tf.reduce_any(broken, list(range(1, x.shape.rank)))
+        if name in unread:
+            return broken | unread[name] if rule.check == "dtype" else broken & ~unread[name]
+        return broken
+
+    def heal_in_graph(
+        self, columns: Mapping[str, tf.Tensor], broken: Mapping[int, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        """`heal` in the graph."""
+        out = dict(columns)
+        for policy in ("clip", "null"):
+            for i in (i for i in self.healing if self.rules[i].policy == policy):
+                rule = self.rules[i]
+                name = rule.columns[0]
+                x = out[name]
+                if policy == "clip":
+                    out[name] = clipped(rule, x)
+                else:
+                    gone = tf.constant("" if x.dtype == tf.string else np.nan, x.dtype)
+                    out[name] = tf.where(broken[i], gone, x)
+        some = next(iter(columns.values()))
+        none = tf.zeros(tf.shape(some)[:1], tf.bool)
+        for name in self.flagged:
+            flagged = none
+            for i in self._flagging(name):
+                flagged |= broken[i]
+            out[flag_of(name)] = tf.cast(flagged, tf.float32)
+        return out
+
+
+LABEL = ".label"  # beside the columns
+WORDS = ("categorical", "text")  # kinds whose cells are strings
+
+
+def flag_of(name: str) -> str:
+    return f"{name or 'row'} is invalid"
+
+
+def rows_of(decoded: Decoded) -> int:
+    return len(next(iter(decoded.values()))) if decoded else 0
+
+
+def taken(decoded: Decoded, rows: np.ndarray) -> dict[str, Any]:
+    """The rows of a mask, or of numbers."""
+    return {name: values[rows] for name, values in decoded.items()}
+
+
+def _without(values: Any, rows: np.ndarray) -> Any:
+    """A copy of a decoded column whose cells of some rows are missing."""
+    if isinstance(values, Coded):
+        codes = values.codes.copy()
+        codes[rows] = -1
+        return replace(values, codes=codes)
+    out = values.copy()
+    out[rows] = np.nan
+    return out
+
+
+def _as_told(label: Coded, rule: Rule) -> Any:
+    """Labels as the rule compares them: numbers where they are numbers, else words."""
+    if all(isinstance(v, int | float) for v in label.values):
+        numbers = np.array([*label.values, np.nan], np.float64)
+        return numbers[label.codes]
+    return Coded(label.codes, [str(v) for v in label.values])
+
+
+def unreadable(raw: Any, values: np.ndarray, column: Column) -> np.ndarray:
+    """The numbers of the rows whose cells are there, but cannot be read as what the column holds; rising.
+
+    Args:
+        raw: the cells as they came, strings in a pyarrow array; anything else can be read.
+        values: as they were read; NaN where that failed, or where the cell is missing.
+        column: how they are read.
+    """
+    nothing = np.empty(0, np.int64)
+    if not isinstance(raw, pa.Array | pa.ChunkedArray):
+        return nothing
+    rows = np.flatnonzero(np.isnan(values))
+    if not len(rows):
+        return nothing
+    cells = raw.take(pa.array(rows))
+    cells = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
+    encoded = cells if pa.types.is_dictionary(cells.type) else cells.dictionary_encode()
+    words = encoded.dictionary.to_pylist()
+    if not words or not isinstance(next((w for w in words if w is not None), None), str | bytes):
+        return nothing
+    there = ~is_missing(tf.constant([w or "" for w in words], tf.string), column.missing).numpy()
+    codes = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+    return np.asarray(rows[np.append(there, False)[codes]])
+
+
+def unreadable_in_graph(raw: tf.Tensor, values: tf.Tensor, column: Column) -> tf.Tensor:
+    """`unreadable` in the graph, as booleans (rows,)."""
+    if raw.dtype != tf.string:
+        return tf.zeros_like(values != values)
+    raw = raw[:, 0] if raw.shape.rank == 2 else raw
+    return (values != values) & ~is_missing(raw, column.missing)

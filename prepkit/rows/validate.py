@@ -1,0 +1,356 @@
+"""Decide which rows come in, by a pandera schema or by one inferred from the training data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from prepkit.core import Blocks, Known, RowStage, did_you_mean, one_of, taken
+from prepkit.entry import Entry
+from prepkit.errors import PrepkitError
+from prepkit.gate import LABEL, Decoded, Gate
+from prepkit.rows.check import Validation, judged, refuse_unlearned
+from prepkit.rows.repeats import with_repeats
+from prepkit.rows.schema import as_schema, compiled, extra_columns, kinds_of, run_by_pandera
+from prepkit.rules import CHECKS, HEALING, RANGES, Policy, Rule, bounds
+from prepkit.scan import Coded, Statistic
+from prepkit.scan.lengths import Lengths
+from prepkit.source import as_source
+from prepkit.source.reader import Reader, infer
+from prepkit.spec import Column, Kind, Spec
+
+POLICIES: tuple[Policy, ...] = ("raise", "drop", "quarantine", "clip", "null", "flag")
+CATEGORIES = 100  # of a column that has more, only their lengths are checked; a rule of thumb
+DAY = 86_400.0  # seconds
+DTYPES = {
+    "numeric": "float64",
+    "categorical": "string",
+    "text": "string",
+    "boolean": "bool",
+    "datetime": "datetime64[ns]",
+}
+
+
+@dataclass(frozen=True)
+class Admission:
+    """The rules that were compiled or inferred, the columns that are flagged, and those that are left out."""
+
+    rules: tuple[Rule, ...]
+    flagged: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Validate(RowStage[Admission]):
+    """Keep rows that break a schema out of training; null, clip or flag cells, in serving too.
+
+    It stands first in a recipe and judges the cells as prepkit reads them: spaces around strings are
+    off, and blank cells and markers such as "?" are missing. All rules are evaluated once, and what
+    becomes of what breaks them is a matter of policy:
+
+    ============  ======================================  ====================================
+    policy        in training                             in `transform` and served models
+    ============  ======================================  ====================================
+    "quarantine"  the row is kept out, whole, in          nothing
+                  `prepared.quarantine`
+    "drop"        the row is kept out and counted         nothing
+    "raise"       an error                                nothing
+    "clip"        the number is set to the range's bound  the same
+    "null"        the cell is missing; `Impute` fills it  the same
+    "flag"        `NAME is invalid` is 1.0 in that row    the same
+    ============  ======================================  ====================================
+
+    `transform` keeps every row; `fitted.attach(model, rules=True)` says of each row which rules it breaks.
+
+    Args:
+        schema: a pandera DataFrameSchema or DataFrameModel (of pandas, polars or pyarrow), or the path of a
+            pandera YAML or JSON file. None: inferred from the training rows, of which it refuses none;
+            see `FittedPipeline.schema`.
+        on_invalid: the policy of all rules: one of the above. "clip" concerns ranges of numbers, and
+            "null" and "flag" single cells; where they cannot be, the row is quarantined.
+        policies: other policies for some: by column ("age"), by check ("isin", "nullable", "dtype",
+            "finite", "unique", ...), or by both, as rules are printed ("age: in_range(0, 120)"). What is said of
+            a column and cannot be, as to clip a missing cell, leaves that rule to `on_invalid`.
+        finite: whether an infinite number breaks a column of floats (pandera lets it pass).
+        max_refused: the share of the training rows (0 to 1) above which refusing them is an error.
+        margin: of an inferred schema, by how much of a column's range numbers may exceed it, on both
+            sides; a range that does not cross zero will not for the margin.
+        columns: None; the schema says which.
+
+    NaN, None and blank cells break a column that is not nullable, and keep all other rules unless a
+    check says ignore_na=False. Cells that cannot be read as the column's dtype break "dtype"; it asks for
+    values that the dtype has, in whatever type they come. A function of your own, and a regular
+    expression that RE2 cannot run, is run by pandera, on training rows only; printing the fitted
+    rules says which those are. "unique" too concerns training rows only.
+
+    Raises:
+        PrepkitError: for a schema that cannot be read or contradicts itself, or that names columns that
+            are not there; for a policy that a rule cannot have; if more than `max_refused` of the rows
+            are refused.
+
+    Example:
+        >>> import pandas as pd
+        >>> import pandera.pandas as pa
+        >>> import prepkit as pk
+        >>> schema = pa.DataFrameSchema({"age": pa.Column(float, pa.Check.in_range(0, 120))})
+        >>> frame = pd.DataFrame({"age": [20.0, 30.0, 999.0, 50.0], "y": [0, 1, 0, 1]})
+        >>> recipe = pk.Pipeline([pk.Validate(schema, max_refused=0.5), pk.Rescale()])
+        >>> prepared = recipe.prepare(frame, label="y", seed=0)
+        >>> print(prepared.metadata.ledger)
+        4 rows in, 3 trained, 1 age: in_range(0, 120)
+        >>> prepared.quarantine[["age", "broken"]]
+               age                 broken
+        row
+        2    999.0  age: in_range(0, 120)
+
+    Source: pandera, whose verdict its rules repeat (doi:10.25080/Majora-342d178e-010).
+    """
+
+    schema: Any = field(default=None, hash=False)
+    on_invalid: Policy = "quarantine"
+    policies: Mapping[str, Policy] = field(default_factory=dict, hash=False)
+    finite: bool = True
+    max_refused: float = 0.1
+    margin: float = 0.1
+
+    takes: ClassVar[tuple[Kind, ...]] = ("numeric", "categorical", "boolean", "datetime", "text", "tensor")
+
+    def __post_init__(self) -> None:
+        if self.columns is not None:
+            raise PrepkitError("Validate: the schema says which columns: leave out columns=.")
+        one_of(self.on_invalid, POLICIES, "Validate: on_invalid")
+        for key, policy in self.policies.items():
+            one_of(policy, POLICIES, f"Validate: policies[{key!r}]")
+        if not 0 <= self.max_refused <= 1:
+            raise PrepkitError(f"Validate: max_refused={self.max_refused!r}: give a share of the rows from 0 to 1.")
+        if not 0 <= self.margin < np.inf:
+            raise PrepkitError(f"Validate: margin={self.margin!r}: give a share of each column's range, 0 or more.")
+        if self.schema is not None:
+            object.__setattr__(self, "schema", as_schema(self.schema))
+
+    def kinds(self, names: Sequence[str]) -> dict[str, Kind]:
+        """What the schema says of the kinds of columns, for inference."""
+        return {} if self.schema is None else kinds_of(self.schema, names)
+
+    # -- rules ---------------------------------------------------------------------------------
+
+    def gate(self, raw: Spec) -> Gate | None:
+        if self.schema is None:
+            return Gate((), self._flagged_by_inference(raw))
+        return self.learned_gate(self._compiled(raw))
+
+    def learned_gate(self, learned: Admission) -> Gate:
+        by_pandera = None
+        if any(rule.runs == "pandera" for rule in learned.rules) and self.schema is not None:
+
+            def by_pandera(columns: Decoded, rules: Sequence[int], start: int) -> Mapping[int, np.ndarray]:
+                chosen = tuple(learned.rules[i] for i in rules)
+                found = run_by_pandera(self.schema, chosen, as_frame(columns, learned.rules), start)
+                return {rules[k]: mask for k, mask in found.items()}
+
+        return Gate(learned.rules, learned.flagged, self.max_refused, by_pandera)
+
+    def _compiled(self, spec: Spec) -> Admission:
+        rules = compiled(self.schema, spec, lambda rule: self._policy(rule, spec), finite=self.finite)
+        self._check_keys(rules)
+        flagged = tuple(dict.fromkeys(r.columns[0] if len(r.columns) == 1 else "" for r in _flagging(rules)))
+        return Admission(rules, flagged, extra_columns(self.schema, spec))
+
+    def _policy(self, rule: Rule, spec: Spec) -> Policy:
+        """What is told of the rule, of its column, of its check, or of all, the first that there is."""
+        keys = (str(rule), *rule.columns, rule.check, rule.text.partition("(")[0])
+        told = next((k for k in keys if k in self.policies), None)
+        for policy in (self.policies[told], self.on_invalid) if told is not None else (self.on_invalid,):
+            if policy not in HEALING or (why := _cannot(rule, policy, spec)) is None:
+                return policy
+            if told not in (None, *rule.columns):  # it was told of this rule, or of its check
+                raise PrepkitError(f"Validate: {rule} cannot be {policy!r}: {why}.")
+        return "quarantine"
+
+    def _check_keys(self, rules: Sequence[Rule]) -> None:
+        known = {k for r in rules for k in (str(r), *r.columns, r.check, r.text.partition("(")[0])}
+        for key in self.policies:
+            if key not in known:
+                raise PrepkitError(f"Validate: policies names {key!r}, which is no rule{did_you_mean(key, known)}")
+
+    def check(
+        self,
+        data: Any,
+        label: str | None = None,
+        *,
+        kinds: Mapping[str, Kind] | None = None,
+        batched: bool | None = None,
+    ) -> Validation:
+        """Judge data by the schema, without a pipeline: no row is refused and no cell changed.
+
+        Args:
+            data: whatever `as_source` reads.
+            label: the column that is the label; it may be left out, and is then a column like the others.
+            kinds: for some columns, the kind that neither the schema nor inference should say.
+            batched: see `Pipeline.fit`.
+
+        Raises:
+            PrepkitError: without a schema; for a schema that does not go with the columns.
+        """
+        refuse_unlearned(self.schema)
+        reader = Reader(as_source(data, label, batched=batched))
+        told = self.kinds(list(reader.head.columns)) | dict(kinds or {})
+        raw = infer(reader.source, reader.head, label, told, labelled=reader.head.label is not None, quick=True)
+        gate = self.gate(raw)
+        assert gate is not None
+        if not reader.source.random_access:
+            gate = with_repeats(gate, Entry(raw, {}), reader.chunks)
+        used = {n for rule in gate.rules for n in rule.columns}
+        wide = any(rule.runs == "pandera" and not rule.columns for rule in gate.rules)
+        if reader.head.matrix is None and not wide:  # the others need not be read
+            raw = raw.with_columns(c for c in raw.columns if c.name in used)
+        return judged(reader.chunks(), Entry(raw, {}, gate))
+
+    # -- the contract of a stage ---------------------------------------------------------------
+
+    def selected(self, spec: Spec) -> tuple[Column, ...]:
+        return ()  # it replaces none: cells are healed where they come in
+
+    def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
+        if self.schema is not None:
+            return {}
+        wanted: dict[str, Sequence[Statistic]] = {}
+        for c in _own(spec).columns:
+            statistic: Statistic = {"categorical": "vocabulary", "text": "lengths"}.get(c.kind, "extremes")  # type: ignore[assignment]
+            wanted |= dict.fromkeys(c.series, (statistic,))
+        return wanted
+
+    def learn(self, spec: Spec, known: Known) -> Admission:
+        if self.schema is not None:
+            return self._compiled(spec)
+        rules = [rule for c in spec.columns for rule in self._inferred(c, known)]
+        told = tuple(replace(rule, policy=self._policy(rule, spec)) for rule in rules)
+        self._check_keys(told)
+        return Admission(told, self._flagged_by_inference(spec))
+
+    def output(self, spec: Spec, learned: Admission | None) -> Spec:
+        if self.schema is not None and learned is None:
+            left_out: Sequence[str] = extra_columns(self.schema, _own(spec))
+        else:
+            left_out = learned.left_out if learned else ()
+        return spec.with_columns(c for c in spec.columns if c.name not in left_out)
+
+    def transform(self, spec: Spec, learned: Admission, blocks: Blocks) -> Blocks:
+        return taken(blocks, spec, set(spec.names) - set(learned.left_out)) if learned.left_out else blocks
+
+    # -- inference -----------------------------------------------------------------------------
+
+    def _flagged_by_inference(self, spec: Spec) -> tuple[str, ...]:
+        """The columns that will be flagged; which rules there are is not known yet."""
+        flagging = {k for k, p in self.policies.items() if p == "flag"}
+        everywhere = self.on_invalid == "flag" or bool(flagging & set(CHECKS))
+        names = (c.name for c in spec.columns if c.kind != "tensor")
+        return tuple(n for n in names if everywhere or any(k == n or k.startswith(f"{n}: ") for k in flagging))
+
+    def _inferred(self, column: Column, known: Known) -> list[Rule]:
+        name = (column.name,)
+        found = [known[s, self.needs_of(column)] for s in column.series]
+        dtype = column.dtype if column.kind == "numeric" and column.dtype != "string" else DTYPES.get(column.kind)
+        rules = [Rule(name, "dtype", {"dtype": dtype}, f"dtype({dtype})")] if dtype else []
+        if not any(m.missing for m in found):
+            rules.append(Rule(name, "nullable", {}, "not_nullable"))
+        if column.kind == "categorical" and 0 < len(found[0].counts) <= CATEGORIES:
+            words = sorted(found[0].counts)
+            rules.append(Rule(name, "isin", {"allowed_values": words}, f"isin({words})"))
+        elif column.kind in ("categorical", "text"):
+            rules += _length_rule(name, found[0])
+        elif column.kind in ("numeric", "datetime", "tensor"):
+            rules += self._range_rule(column, min(m.low for m in found), max(m.high for m in found))
+        return rules
+
+    def needs_of(self, column: Column) -> Statistic:
+        return next(iter(self.needs(Spec((column,)))[column.series[0]]))
+
+    def _range_rule(self, column: Column, low: float, high: float) -> list[Rule]:
+        if not low <= high:
+            return []
+        beyond = self.margin * (high - low)
+        least = max(low - beyond, 0.0) if low >= 0 else low - beyond
+        most = min(high + beyond, 0.0) if high <= 0 else high + beyond
+        if column.kind == "datetime":
+            least, most = np.floor(least / DAY) * DAY, np.ceil(most / DAY) * DAY
+        args = {"min_value": float(least), "max_value": float(most), "include_min": True, "include_max": True}
+        return [Rule((column.name,), "in_range", args, f"in_range({least:g}, {most:g})")]
+
+
+def _length_rule(name: tuple[str, ...], measured: Any) -> list[Rule]:
+    lengths = measured if isinstance(measured, Lengths) else Lengths.of(measured.counts)
+    if not lengths.count:
+        return []
+    least, most = min(1, lengths.low), 2 * lengths.high  # twice as long is another text, not a longer one
+    args = {"min_value": least, "max_value": most, "exact_value": None}
+    return [Rule(name, "str_length", args, f"str_length({least}, {most})")]
+
+
+def _flagging(rules: Sequence[Rule]) -> list[Rule]:
+    return [rule for rule in rules if rule.policy == "flag"]
+
+
+def _cannot(rule: Rule, policy: Policy, spec: Spec) -> str | None:
+    """Why the rule cannot have a policy that changes or flags cells; None where it can."""
+    if rule.of_label:
+        return "the label is known in training only"
+    if rule.runs != "graph":
+        return "it does not run in the graph, so not in serving"
+    if policy == "flag":
+        return None
+    kind = spec[rule.columns[0]].kind
+    if policy == "null":
+        return "tensors have no missing cells" if kind == "tensor" else None
+    if rule.check not in RANGES or kind not in ("numeric", "tensor"):
+        return "only ranges of numbers can be clipped to"
+    _, _, with_low, with_high = bounds(rule)
+    if not (with_low and with_high):
+        return "the bound does not belong to the range: use ge, le, or in_range with both bounds included"
+    return None
+
+
+def _own(spec: Spec) -> Spec:
+    """The columns of the data, as they come or as they entered, without the flags that stand beside the latter."""
+    entered = any(c.sources for c in spec.columns)
+    return spec.with_columns(c for c in spec.columns if not entered or c.sources == (c.name,))
+
+
+def gate_of(stages: Sequence[Any], learned: Sequence[Any]) -> Gate | None:
+    """The gate of a recipe that begins with a stage that decides on rows."""
+    if stages and isinstance(stages[0], RowStage):
+        gate: Gate = stages[0].learned_gate(learned[0])
+        return gate
+    return None
+
+
+def as_frame(columns: Decoded, rules: Sequence[Rule]) -> Any:
+    """Decoded columns as pandas has them, for checks that are code: the label under its own name."""
+    import pandas as pd
+
+    types = {r.columns[0]: r.arguments["dtype"] for r in rules if r.check == "dtype"}
+    label = next((r.columns[0] for r in rules if r.of_label), None)
+    out = {}
+    for name, values in columns.items():
+        if name == LABEL:
+            if label is not None:
+                out[label] = pd.Series([*values.values, None], dtype=object).take(values.codes).infer_objects()
+        elif isinstance(values, Coded):
+            words = np.array([*values.values, None], object)[values.codes]
+            out[name] = pd.Series(words, dtype="str" if types.get(name, "string") != "category" else "category")
+        elif values.ndim == 1:
+            out[name] = _numbers(values, types.get(name, ""))
+    return pd.DataFrame({n: s.reset_index(drop=True) for n, s in out.items()})
+
+
+def _numbers(values: np.ndarray, dtype: str) -> Any:
+    import pandas as pd
+
+    if dtype.startswith("datetime"):
+        return pd.Series(pd.to_datetime(values, unit="s"))
+    if dtype.startswith(("int", "uint", "bool")) and np.isfinite(values).all():
+        return pd.Series(values.astype(dtype))
+    return pd.Series(values.astype(dtype) if dtype.startswith("float") else values)
