@@ -66,8 +66,9 @@ def _read(series: Any, dtype: Any, name: str) -> Any:
 
     plain = dtype_name(dtype, name) or ""
     if plain == "category":
-        ordered = bool(getattr(dtype, "ordered", False))
-        return series.astype(pd.CategoricalDtype(categories_of(dtype), ordered))
+        listed, ordered = categories_of(dtype), bool(getattr(dtype, "ordered", False))
+        known = series if listed is None else series.where(series.isin(listed))
+        return known.astype(pd.CategoricalDtype(listed, ordered))
     if series.dtype.kind == "O" and plain.startswith(("int", "uint", "float")):
         return pd.to_numeric(series, errors="coerce")
     if series.dtype.kind == "O" and plain.startswith("datetime"):

@@ -171,6 +171,7 @@ def _checked(told: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 def _column_told(told: Any, where: str, name: Any) -> dict[str, Any]:
     where = f"{where}, column {name!r}"
+    told = {} if told is None else told
     if not isinstance(told, dict):
         raise PrepkitError(f"{where}: give dtype, nullable, checks and the like, not {told!r}.")
     flat = {key: value for key, value in told.items() if key not in OF_COLUMN}

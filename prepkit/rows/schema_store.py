@@ -78,7 +78,7 @@ def schema_from_json(told: Mapping[str, Any]) -> Any:
         return pa.DataFrameSchema(
             columns, checks=_checks_from_json(told["checks"]), dtype=_type_from_json(told), **whole
         )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except Exception as error:  # whatever it is that pandera does not take
         raise PrepkitError(f"the stored schema cannot be read: {in_words(error)}.") from error
 
 
@@ -91,7 +91,7 @@ def _type_to_json(dtype: Any, name: str) -> dict[str, Any]:
         stored = None if listed is None else [_stored(v) for v in listed]
         return {"dtype": "category", "categories": stored, "ordered": bool(dtype.ordered)}
     try:  # as pandera writes it, where it can read that again
-        again = plain is not None and pandas_engine.Engine.dtype(str(dtype)) == dtype
+        again = dtype is not None and pandas_engine.Engine.dtype(str(dtype)) == dtype
     except (TypeError, ValueError):
         again = False
     return {"dtype": str(dtype) if again else plain}
