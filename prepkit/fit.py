@@ -105,7 +105,7 @@ def fit(reader: Reader, stages: Sequence[Stage[Any]], raw: Spec, output: str) ->
         here = _series(stage.output(spec, state))
         now.known = {key: v for key, v in _carried(stage, state, spec, now.known).items() if key[0] in here}
         now.learned.append(state)
-    if not reader.scans:
+    if not now.rows.read:
         _read(reader, stages, now)
     if first is not None and not (gate and gate.rules):  # rules that were learned themselves
         gate = first.learned_gate(now.learned[0])
@@ -142,7 +142,7 @@ class _Progress:
 
 def _read(reader: Reader, stages: Sequence[Stage[Any]], now: _Progress) -> None:
     """Scan the data behind the stages learned so far, for all that the later ones can use."""
-    first = not reader.scans
+    first = not now.rows.read
     flow = now.flow(stages)
     request = _ahead(stages[len(now.learned) :], flow.spec_out, now.known)
     measured = _scan(reader, flow, request, first=first)

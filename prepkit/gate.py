@@ -248,9 +248,7 @@ class Gate:
             return broken | unread[name] if rule.check == "dtype" else broken & ~unread[name]
         return broken
 
-    def heal_in_graph(
-        self, columns: Mapping[str, tf.Tensor], broken: Mapping[int, tf.Tensor]
-    ) -> dict[str, tf.Tensor]:
+    def heal_in_graph(self, columns: Mapping[str, tf.Tensor], broken: Mapping[int, tf.Tensor]) -> dict[str, tf.Tensor]:
         """`heal` in the graph."""
         out = dict(columns)
         for policy in ("clip", "null"):

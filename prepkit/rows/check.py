@@ -75,7 +75,9 @@ class Validation:
         for i, n in enumerate(self.counts):
             if n:
                 seen = f", such as {', '.join(self.examples[i])}" if self.examples.get(i) else ""
-                where = f"row {self.broken[i][0]}" if n == 1 else f"{n:,} rows, the first of them row {self.broken[i][0]}"
+                where = (
+                    f"row {self.broken[i][0]}" if n == 1 else f"{n:,} rows, the first of them row {self.broken[i][0]}"
+                )
                 lines.append(f"  {self.rules[i]}: {where}{seen}")
         return "\n".join(lines)
 

@@ -161,7 +161,7 @@ def check_share(gate: Gate, refusals: Refusals, read: int) -> None:
     Raises:
         PrepkitError: if their share is above `max_refused`, or none is left.
     """
-    if not refusals.total or (refusals.total < read and refusals.total <= gate.max_refused * read):
+    if not refusals.total or (refusals.total < read and refusals.total <= gate.max_refused * read + 1e-9):
         return
     most = sorted(refusals.refused, key=lambda i: -refusals.refused[i])[:3]
     parts = [f"{gate.rules[i]} ({refusals.refused[i]:,}{_examples(refusals, i)})" for i in most]
@@ -182,7 +182,7 @@ def _examples(refusals: Refusals, i: int) -> str:
 
 def _above(share: float) -> float:
     """The next share of two digits."""
-    return min(1.0, math.ceil(share * 100 + 1e-9) / 100)
+    return min(1.0, math.ceil(round(share * 100, 9)) / 100)
 
 
 def report(gate: Gate, refusals: Refusals) -> tuple[Mapping[str, Any], ...]:

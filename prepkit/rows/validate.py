@@ -16,14 +16,16 @@ from prepkit.rows.check import Validation, judged, refuse_unlearned
 from prepkit.rows.repeats import with_repeats
 from prepkit.rows.schema import as_schema, compiled, extra_columns, kinds_of, run_by_pandera
 from prepkit.rules import CHECKS, HEALING, RANGES, Policy, Rule, bounds
-from prepkit.scan import Coded, Statistic
-from prepkit.scan.lengths import Lengths
+from prepkit.scan import Coded, Lengths, Statistic, Vocabulary
 from prepkit.source import as_source
 from prepkit.source.reader import Reader, infer
 from prepkit.spec import Column, Kind, Spec
 
 POLICIES: tuple[Policy, ...] = ("raise", "drop", "quarantine", "clip", "null", "flag")
 CATEGORIES = 100  # of a column that has more, only their lengths are checked; a rule of thumb
+# The chance that the next row has a category that no row had is about the share of the rows whose category no other
+# has (Good 1953, doi:10.1093/biomet/40.3-4.237); up to this the categories count as all that there are.
+UNSEEN = 0.01
 DAY = 86_400.0  # seconds
 DTYPES = {
     "numeric": "float64",
@@ -67,8 +69,8 @@ class Validate(RowStage[Admission]):
 
     Args:
         schema: a pandera DataFrameSchema or DataFrameModel (of pandas, polars or pyarrow), or the path of a
-            pandera YAML or JSON file. None: inferred from the training rows, of which it refuses none;
-            see `FittedPipeline.schema`.
+            pandera YAML or JSON file. None: inferred from the training rows, of which it refuses none: types,
+            missing cells, ranges, categories where they repeat, else lengths; see `FittedPipeline.schema`.
         on_invalid: the policy of all rules: one of the above. "clip" concerns ranges of numbers, and
             "null" and "flag" single cells; where they cannot be, the row is quarantined.
         policies: other policies for some: by column ("age"), by check ("isin", "nullable", "dtype",
@@ -257,7 +259,7 @@ class Validate(RowStage[Admission]):
         rules = [Rule(name, "dtype", {"dtype": dtype}, f"dtype({dtype})")] if dtype else []
         if not any(m.missing for m in found):
             rules.append(Rule(name, "nullable", {}, "not_nullable"))
-        if column.kind == "categorical" and 0 < len(found[0].counts) <= CATEGORIES:
+        if column.kind == "categorical" and _is_closed(found[0]):
             words = sorted(found[0].counts)
             rules.append(Rule(name, "isin", {"allowed_values": words}, f"isin({words})"))
         elif column.kind in ("categorical", "text"):
@@ -279,6 +281,13 @@ class Validate(RowStage[Admission]):
             least, most = np.floor(least / DAY) * DAY, np.ceil(most / DAY) * DAY
         args = {"min_value": float(least), "max_value": float(most), "include_min": True, "include_max": True}
         return [Rule((column.name,), "in_range", args, f"in_range({least:g}, {most:g})")]
+
+
+def _is_closed(vocabulary: Vocabulary) -> bool:
+    """Whether the categories that occur are taken for all that there are."""
+    rows = sum(vocabulary.counts.values())
+    once = sum(n == 1 for n in vocabulary.counts.values())
+    return 0 < len(vocabulary.counts) <= CATEGORIES and once <= UNSEEN * rows
 
 
 def _length_rule(name: tuple[str, ...], measured: Any) -> list[Rule]:
