@@ -14,7 +14,7 @@ from prepkit.errors import PrepkitError
 from prepkit.gate import LABEL, Decoded, Gate
 from prepkit.rows.check import Validation, judged, refuse_unlearned
 from prepkit.rows.repeats import with_repeats
-from prepkit.rows.schema import as_schema, compiled, extra_columns, kinds_of, run_by_pandera
+from prepkit.rows.schema import as_schema, code_of, compiled, extra_columns, kinds_of, run_by_pandera, schema_to_json
 from prepkit.rules import CHECKS, HEALING, RANGES, Policy, Rule, bounds
 from prepkit.scan import Coded, Lengths, Statistic, Vocabulary
 from prepkit.source import as_source
@@ -132,6 +132,14 @@ class Validate(RowStage[Admission]):
             raise PrepkitError(f"Validate: margin={self.margin!r}: give a share of each column's range, 0 or more.")
         if self.schema is not None:
             object.__setattr__(self, "schema", as_schema(self.schema))
+
+    def __eq__(self, other: object) -> bool:
+        """By what the schemas say: to pandera, one that has been used differs from one that has not."""
+        return self._said() == other._said() if isinstance(other, Validate) else NotImplemented
+
+    def _said(self) -> tuple[Any, ...]:
+        own = (self.on_invalid, dict(self.policies), self.finite, self.max_refused, self.margin)
+        return own if self.schema is None else (*own, schema_to_json(self.schema), code_of(self.schema))
 
     def kinds(self, names: Sequence[str]) -> dict[str, Kind]:
         """What the schema says of the kinds of columns, for inference."""

@@ -1,4 +1,4 @@
-"""Which rows and cells come in, under which policy, from whatever source; that the rules are pandera's is in parity/."""
+"""Which rows and cells come in, under which policy, from whatever source; parity/ shows that the rules are pandera's."""
 
 from __future__ import annotations
 
@@ -156,8 +156,8 @@ def test_a_class_that_the_schema_does_not_know_is_none():
 
 def test_raise_says_which_rows():
     message = (
-        r"age: in_range\(0, 120\), in 3 rows, the first of them row 3 \(999, inf\): mend the data or the schema, or let "
-        "Validate keep such rows out with on_invalid='quarantine'."
+        r"age: in_range\(0, 120\), in 3 rows, the first of them row 3 \(999, inf\): mend the data or the schema, "
+        "or let Validate keep such rows out with on_invalid='quarantine'."
     )
     with pytest.raises(pk.PrepkitError, match=message):
         pk.Pipeline([pk.Validate(SCHEMA, policies={"in_range": "raise"}), pk.OneHot()]).fit(people(), label="y")
@@ -502,8 +502,8 @@ def test_columns_that_a_schema_filters_out_go():
 def test_more_rows_refused_than_allowed():
     frame = pd.DataFrame({"age": [1.0] * 30 + [999.0] * 20, "y": np.arange(50) % 2})
     message = (
-        r"20 of 50 rows \(40 %\) are refused, and max_refused=0.1 allows fewer. Most are by age: in_range\(0, 120\) \(20, "
-        r"such as 999\): mend the data or the schema, or allow it with Validate\(max_refused=0.4\)."
+        r"20 of 50 rows \(40 %\) are refused, and max_refused=0.1 allows fewer. Most are by age: in_range\(0, 120\) "
+        r"\(20, such as 999\): mend the data or the schema, or allow it with Validate\(max_refused=0.4\)."
     )
     with pytest.raises(pk.PrepkitError, match=message):
         pk.Pipeline([pk.Validate(AGE)]).fit(frame, label="y")
