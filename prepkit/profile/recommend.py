@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from prepkit.core import Stage
-from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
 from prepkit.features.choose import Drop
 from prepkit.features.datetime import Datetime
@@ -16,13 +15,13 @@ from prepkit.features.encode import OneHot
 from prepkit.features.impute import Impute
 from prepkit.features.rescale import Rescale
 from prepkit.features.text import Text
-from prepkit.source.reader import Reader, infer
-from prepkit.labels import decode_label
 from prepkit.pipeline import Pipeline
+from prepkit.profile.describe import distinct_numbers, estimated, quantiles
+from prepkit.profile.measure import Measured, measure
 from prepkit.rows.rebalance import Rebalance
-from prepkit.scan import Coded
 from prepkit.source import as_source
-from prepkit.spec import Column, Kind, Spec
+from prepkit.source.reader import Reader, infer
+from prepkit.spec import Column, Kind
 
 # Chosen by the test log-loss of a plain network on 15 public tables, so tuned to those: rules of thumb.
 MANY = 40  # categories; with more of them
@@ -42,7 +41,7 @@ def recommend(
 ) -> Pipeline:
     """A pipeline chosen from the data, whose stages carry their reason.
 
-    Looks at all of a table in memory, and at the first rows of what is streamed.
+    Judges by what a profile measures: of all rows of a table in memory, of the first ones of what is streamed.
 
     Args:
         data: training data; whatever `as_source` reads.
@@ -61,11 +60,9 @@ def recommend(
         ['Impute', 'Rescale', 'OneHot']
     """
     source = as_source(data, label, batched=batched)
-    chunk = Reader(source).head
-    spec = infer(source, chunk, label, kinds or {})
-    decoded = Entry(spec, {}).decode(chunk)
-    assert spec.label is not None and chunk.label is not None
-    labels = decode_label(chunk.label, spec.label.form, spec.label.name)
+    reader = Reader(source)
+    spec = infer(source, reader.head, label, kinds or {})
+    found = measure(source, [reader.head], spec, whole=source.random_access, repeated=False)
     useless = [c for c in spec.columns if c.role != "feature"]
     columns = [c for c in spec.columns if c.role == "feature"]
     if not columns:
@@ -76,24 +73,23 @@ def recommend(
     if useless:
         why = "; ".join(f"{c.name}: {c.role}" for c in useless[:8])
         stages.append(Drop([c.name for c in useless], reason=f"nothing to learn from: {why}"))
-    stages += _numbers(spec, columns, decoded)
-    stages += _categories(columns, decoded)
-    stages += _balance(labels, spec)
+    stages += _numbers(found, columns)
+    stages += _categories(found, columns)
+    stages += _balance(found)
     return Pipeline(stages)
 
 
-def _numbers(spec: Spec, columns: Sequence[Column], decoded: Mapping[str, Any]) -> list[Stage[Any]]:
+def _numbers(found: Measured, columns: Sequence[Column]) -> list[Stage[Any]]:
     stages: list[Stage[Any]] = []
     if any(c.kind == "datetime" for c in columns):
         stages.append(Datetime(reason="points in time as a trend and as cycles"))
     numeric = [c for c in columns if c.kind in ("numeric", "tensor")]
-    pixels = bool(numeric) and all(_is_pixels(decoded[c.name]) for c in numeric)
-    if pixels:
+    if numeric and all(_is_pixels(found, c) for c in numeric):
         return [*stages, Rescale("unit", reason="pixels from 0 to 255")]
-    missing = [c.name for c in columns if _has_missing(decoded[c.name])]
+    missing = [c.name for c in columns if found.tallies[c.name].missing]
     why = f"missing cells in {', '.join(missing[:5])}" if missing else "for missing cells in later data"
     stages.append(Impute(reason=why))
-    heavy = [c.name for c in numeric if not c.shape and _is_heavy(decoded[c.name])]
+    heavy = [c.name for c in numeric if not c.shape and _is_heavy(found, c.name)]
     if heavy:
         why = f"values beyond {FAR} interquartile ranges from the median, or half of them alike"
         stages.append(Rescale("squash", columns=heavy, reason=why))
@@ -102,46 +98,53 @@ def _numbers(spec: Spec, columns: Sequence[Column], decoded: Mapping[str, Any]) 
     return stages
 
 
-def _is_heavy(values: np.ndarray) -> bool:
+def _is_heavy(found: Measured, name: str) -> bool:
     """Whether a few values would dwarf the others once the column is standardised."""
-    finite = values[np.isfinite(values)].astype(np.float64)
-    if not len(finite):
+    numbers, extremes = distinct_numbers(found.sample.columns[name]), found.tallies[name].extremes
+    if not len(numbers.values) or extremes.high <= extremes.low:
         return False
-    low, q1, median, q3, high = np.quantile(finite, [0.0, 0.25, 0.5, 0.75, 1.0])
-    return bool(high > low and max(high - median, median - low) > FAR * (q3 - q1))
+    q1, median, q3 = quantiles(numbers, (0.25, 0.5, 0.75))
+    return bool(max(extremes.high - median, median - extremes.low) > FAR * (q3 - q1))
 
 
-def _is_pixels(values: Any) -> bool:
-    """uint8, or whole numbers from 0 to 255 of which some are large."""
-    if values.dtype == np.uint8:
+def _is_pixels(found: Measured, column: Column) -> bool:
+    """uint8 of an array, or a tensor of numbers from 0 to 255 of which some are above 1."""
+    if column.dtype == "uint8" and found.spec.structure == "array":
         return True
-    some = values[:1000]
-    return bool(values.ndim > 1 and np.isfinite(some).all() and some.min() >= 0 and 1 < some.max() <= 255)
+    tally = found.tallies[column.name]
+    return bool(column.shape and not tally.missing and tally.extremes.low >= 0 and 1 < tally.extremes.high <= 255)
 
 
-def _has_missing(values: Any) -> bool:
-    if isinstance(values, Coded):
-        return bool((values.codes < 0).any())
-    return values.dtype.kind == "f" and not bool(np.isfinite(values).all())
-
-
-def _categories(columns: Sequence[Column], decoded: Mapping[str, Any]) -> list[Stage[Any]]:
-    categorical = [c.name for c in columns if c.kind == "categorical"]
-    sparse = [n for n in categorical if len(decoded[n].values) > MANY and _rows_each(decoded[n]) < SPARSE]
-    dense = [n for n in categorical if n not in sparse]
+def _categories(found: Measured, columns: Sequence[Column]) -> list[Stage[Any]]:
+    distinct = {c.name: _distinct(found, c.name) for c in columns if c.kind == "categorical"}
+    sparse = [n for n, k in distinct.items() if k > MANY and _present(found, n) < SPARSE * k]
+    dense = [n for n in distinct if n not in sparse]
     texts = [c.name for c in columns if c.kind == "text"]
     stages: list[Stage[Any]] = []
     if dense:
-        most = max(len(decoded[n].values) for n in dense)
+        most = max(distinct[n] for n in dense)
         limit = None if most <= WIDE else WIDE
         why = f"at most {most} categories a column"
         stages.append(OneHot(max_categories=limit, columns=dense if sparse else None, reason=why))
     if sparse or texts:
         why = f"free text, or fewer than {SPARSE} rows for each of more than {MANY} categories"
-        rows = len(decoded[(sparse or texts)[0]])
-        bins = _bins(rows, len(sparse) + len(texts))
+        bins = _bins(found.rows, len(sparse) + len(texts))
         stages.append(Text(bins=bins, columns=[*sparse, *texts] if sparse else None, reason=why))
     return stages
+
+
+def _distinct(found: Measured, name: str) -> int:
+    """Different categories; an estimate where there are too many to count."""
+    tally, values = found.tallies[name], found.sample.columns[name]
+    return (
+        estimated(np.bincount(values.codes[values.codes >= 0]), tally, whole=False)[0]
+        if tally.cut
+        else len(tally.counts)
+    )
+
+
+def _present(found: Measured, name: str) -> int:
+    return found.tallies[name].cells - found.tallies[name].missing
 
 
 def _bins(rows: int, columns: int) -> int:
@@ -150,14 +153,9 @@ def _bins(rows: int, columns: int) -> int:
     return min(MOST_BINS, max(FEWEST_BINS, 1 << (fitting.bit_length() - 1)))
 
 
-def _rows_each(values: Coded) -> float:
-    """Rows with a value, for each value."""
-    return float((values.codes >= 0).sum() / max(1, len(values.values)))
-
-
-def _balance(labels: Coded, spec: Spec) -> list[Stage[Any]]:
-    counts = np.bincount(labels.codes[labels.codes >= 0])
-    counts = counts[counts > 0]
+def _balance(found: Measured) -> list[Stage[Any]]:
+    assert found.label is not None
+    counts = np.array(list(found.label.counts.values()))
     if len(counts) < 2 or counts.min() / counts.sum() * len(counts) >= RARE:
         return []
     share = 100 * counts.min() / counts.sum()
