@@ -54,14 +54,10 @@ def _leaves_nothing(rule: Rule) -> bool:
 def _contradict(one: Rule, other: Rule, cells: Cells) -> bool:
     for first, second in ((one, other), (other, one)):
         values = _listed(first)
-        if values is not None and second.check in _comparable(cells):
+        if values is not None and (second.check in ABOUT_VALUES or cells in ("strings", "categories")):
             return bool(_broken(second, values, cells).all())
     ranges = one.check in RANGES and other.check in RANGES
     return (ranges or (one.check == other.check == "str_length")) and _disjoint(one, other)
-
-
-def _comparable(cells: Cells) -> Sequence[str]:
-    return (*ABOUT_VALUES, *ABOUT_TEXTS) if cells == "strings" else ABOUT_VALUES
 
 
 def _listed(rule: Rule) -> list[object] | None:

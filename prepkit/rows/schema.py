@@ -15,7 +15,7 @@ from prepkit.rows.contradictions import refuse_contradictions
 from prepkit.rows.pandera_checks import run_by_pandera
 from prepkit.rows.schema_checks import (
     Cells,
-    asks_for_strings,
+    about_strings,
     cells_of,
     checks_of,
     expanded,
@@ -218,7 +218,7 @@ def extra_columns(schema: Any, spec: Spec) -> tuple[str, ...]:
 def kinds_of(schema: Any, names: Sequence[str]) -> dict[str, Kind]:
     """What the schema says of the kinds of columns, so that they need not be guessed.
 
-    A column without a dtype is told by checks that only strings can keep; others are left out.
+    A column without a dtype is told by checks that are about strings; others are left out.
 
     Example:
         >>> import pandera.pandas as pa
@@ -228,7 +228,7 @@ def kinds_of(schema: Any, names: Sequence[str]) -> dict[str, Kind]:
     kinds: dict[str, Kind] = {}
     for name, column in expanded(schema, names):
         dtype = dtype_name(schema.dtype if schema.dtype is not None else column.dtype, name)
-        if dtype is None and any(asks_for_strings(check) for check in column.checks):
+        if dtype is None and any(about_strings(check) for check in column.checks):
             dtype = "string"
         kind = kind_of(dtype)
         if kind is not None:

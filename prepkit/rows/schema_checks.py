@@ -17,8 +17,10 @@ from prepkit.rows.regex import for_re2
 from prepkit.rules import CHECKS, RANGES, Rule
 from prepkit.spec import Column, Label
 
-Cells = Literal["numbers", "times", "strings", "categories"]  # the last are numbers that are categories
+# The last are numbers that are categories, or a column of which no value has been seen: strings may come.
+Cells = Literal["numbers", "times", "strings", "categories"]
 MEMBERS = {"isin": "allowed_values", "notin": "forbidden_values"}
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 LONGEST_TEXT = 200  # characters of a rule's text: lists of thousands of values are allowed
 
 
@@ -56,11 +58,15 @@ def builtin_name(check: Any) -> str | None:
     return function.__name__ if type(function).__name__ == "Dispatcher" else None
 
 
-def asks_for_strings(check: Any) -> bool:
-    """Whether only strings can keep the check."""
+def about_strings(check: Any) -> bool:
+    """Whether the cells have to be strings for the check to mean anything; words that are dates leave it open."""
     name = builtin_name(check) or ""
-    values = _members(check) if name == "isin" else [check.statistics["value"]] if name == "equal_to" else []
-    return name.startswith("str_") or (bool(values) and all(isinstance(v, str) for v in values))
+    if name in MEMBERS:
+        values = _members(check)
+    else:
+        values = [check.statistics["value"]] if name in ("equal_to", "not_equal_to") else []
+    strings = bool(values) and all(isinstance(v, str) for v in values)
+    return name.startswith("str_") or (strings and not all(_DATE.match(v) for v in values))
 
 
 def cells_of(column: Column | Label) -> Cells:
@@ -109,7 +115,7 @@ def _arguments(name: str, check: Any, text: str, column: str, cells: Cells) -> t
     """The check's arguments as plain values, and whether missing cells keep it."""
     told = {k: v for k, v in check.statistics.items() if k != "options"}  # which pandera adds in writing a file
     if name.startswith("str_"):
-        if cells != "strings":
+        if cells in ("numbers", "times"):
             raise PrepkitError(
                 f"schema: {text} of column {column!r} is about strings, but its cells are {cells}: give it the dtype "
                 f"str in the schema, or kinds={{{column!r}: 'categorical'}}."
@@ -117,7 +123,7 @@ def _arguments(name: str, check: Any, text: str, column: str, cells: Cells) -> t
         return _of_strings(name, told), check.ignore_na
     if name in MEMBERS:
         return _of_members(name, check, text, column, cells)
-    if name in RANGES and cells == "strings" and any(isinstance(v, str) for v in told.values()):
+    if name in RANGES and cells in ("strings", "categories") and any(isinstance(v, str) for v in told.values()):
         raise _NoTensors  # the order of strings
     try:
         return {k: v if k.startswith("include_") else _value(v, cells) for k, v in told.items()}, check.ignore_na
@@ -191,7 +197,7 @@ def _value(value: Any, cells: Cells) -> Any:
         raise _Missing
     if cells == "times" and isinstance(value, str | datetime.date | np.datetime64):  # datetime is a date
         return _seconds(value)
-    if cells == "strings" and isinstance(value, str):
+    if cells in ("strings", "categories") and isinstance(value, str):
         return str(value)
     if cells not in ("numbers", "categories") or not isinstance(
         value, bool | int | float | np.generic | decimal.Decimal

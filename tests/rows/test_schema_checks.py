@@ -7,7 +7,7 @@ import re
 import pandera.pandas as pa
 import pytest
 
-from prepkit.rows.schema_checks import asks_for_strings, builtin_name, cells_of, checks_of, expanded, inline, numbered
+from prepkit.rows.schema_checks import about_strings, builtin_name, cells_of, checks_of, expanded, inline, numbered
 from prepkit.spec import Column, Label
 
 
@@ -28,13 +28,15 @@ def test_the_name_of_panderas_own_checks():
         (pa.Check.isin(["a", 1]), False),
         (pa.Check.isin([]), False),
         (pa.Check.eq("a"), True),
-        (pa.Check.ne("a"), False),
+        (pa.Check.ne("a"), True),
+        (pa.Check.notin(["a", "2024-01-01"]), True),
+        (pa.Check.notin(["2024-01-01"]), False),
         (pa.Check.ge("a"), False),
         (pa.Check(lambda s: s), False),
     ],
 )
-def test_what_only_strings_can_keep(check, expected):
-    assert asks_for_strings(check) is expected
+def test_what_is_about_strings(check, expected):
+    assert about_strings(check) is expected
 
 
 def test_cells():
