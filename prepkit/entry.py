@@ -1,39 +1,34 @@
-"""Raw columns become the packed blocks that stages work on: in numpy for our own sources, in the graph for the rest.
+"""The way in: raw rows are decoded, judged and healed, and packed into the blocks that stages work on.
 
-What strings mean is said once, in the graph operations of `prepkit.parse`; the numpy side runs the
-same operations on the distinct strings of a column.
+In numpy for our own sources (`prepkit.decode`), in the graph for the rest (`prepkit.tensors`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import functools
 import operator
-import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import tensorflow as tf
 
 from prepkit.core import Blocks
+from prepkit.decode import decode_column
 from prepkit.errors import PrepkitError
 from prepkit.gate import Decoded, Gate, Verdict
 from prepkit.labels import decode_label
-from prepkit.parse import SPACES, category, parse, pattern
 from prepkit.rules import REFUSING
-from prepkit.scan import Coded
-from prepkit.source.base import RawChunk, RawColumn
-from prepkit.spec import CODES, NUMBERS, STRINGS, Column, Spec
+from prepkit.source.base import RawChunk
+from prepkit.spec import CODES, NUMBERS, STRINGS, Spec
+from prepkit.tensors import Texts, entered, finite, shaped
 
 UNSEEN = -2
-WHOLE = 2.0**63  # beyond are no numbers of int64
-REMEMBERED = 100_000  # words, about 20 MB
+THREADED = 2**18  # cells of strings from which on a second thread pays
 TRANSPOSED = 2**28  # bytes of a matrix up to which it is copied to be measured
 BETWEEN = "\x1f"  # column number and category, in the keys of the one lookup table
 
@@ -92,10 +87,15 @@ class Entry:
             self._check_matrix(chunk.matrix)
             # Statistics go column by column, and a column of a transposed copy lies together in memory.
             small = chunk.matrix.nbytes <= TRANSPOSED
-            columns = np.ascontiguousarray(chunk.matrix.T) if small else chunk.matrix.T
-            return {c.name: values for c, values in zip(self.raw.columns, columns, strict=True)}
+            matrix = np.ascontiguousarray(chunk.matrix.T) if small else chunk.matrix.T
+            return {c.name: values for c, values in zip(self.raw.columns, matrix, strict=True)}
         self.check_names(chunk.columns)
-        return {c.name: decode_column(chunk.columns[c.name], c) for c in self.raw.columns}
+        columns = self.raw.columns
+        if len(chunk) * sum(c.dtype == "string" for c in columns) < THREADED:
+            return {c.name: decode_column(chunk.columns[c.name], c) for c in columns}
+        with ThreadPoolExecutor(2) as pool:  # pyarrow looks strings up without Python's lock
+            decoded = pool.map(lambda c: decode_column(chunk.columns[c.name], c), columns)
+            return dict(zip((c.name for c in columns), decoded, strict=True))
 
     def packed(self, chunk: RawChunk) -> dict[str, np.ndarray]:
         """Each block of a chunk, cells healed, no row refused."""
@@ -177,28 +177,28 @@ class Entry:
         """The same for tensors: a dict by name, or the one array."""
         if self.gate is None or not (self.gate.healing or self.gate.flagged):
             return self._joined(self._checked(features))
-        raw = self.columns_of(features)
-        entered = self._entered(raw)
-        broken = self.gate.broken_in_graph(entered, raw, self.raw, self.gate.healing)
-        return self._blocks(self.gate.heal_in_graph(entered, broken))
+        columns, unread = self._entered(self.columns_of(features))
+        broken = self.gate.broken_in_graph(columns, unread, self.gate.healing)
+        return self._blocks(self.gate.heal_in_graph(columns, broken))
 
     def admitted_in_graph(self, features: Mapping[str, tf.Tensor] | tf.Tensor) -> tuple[Blocks, tf.Tensor | None]:
         """Training rows: blocks, and booleans (rows,) of those that are refused; None where no rule refuses any."""
         refusing = self.gate.numbers(REFUSING, graph=True) if self.gate else ()
         if self.gate is None or not refusing:
             return self.graph(features), None
-        raw = self.columns_of(features)
-        entered = self._entered(raw)
-        broken = self.gate.broken_in_graph(entered, raw, self.raw, sorted({*refusing, *self.gate.healing}))
+        columns, unread = self._entered(self.columns_of(features))
+        broken = self.gate.broken_in_graph(columns, unread, sorted({*refusing, *self.gate.healing}))
         refused = functools.reduce(operator.or_, [broken[i] for i in refusing])
-        return self._blocks(self.gate.heal_in_graph(entered, broken)), refused
+        return self._blocks(self.gate.heal_in_graph(columns, broken)), refused
 
-    def broken_in_graph(self, features: Mapping[str, tf.Tensor] | tf.Tensor, rules: Sequence[int]) -> tf.Tensor:
-        """Booleans (rows, rules): which of the rules each row breaks."""
+    def broken_in_graph(
+        self, features: Mapping[str, tf.Tensor] | tf.Tensor, rules: Sequence[int], axis: int = 1
+    ) -> tf.Tensor:
+        """Booleans (rows, rules): which of the rules each row breaks; (rules, rows) with `axis=0`."""
         assert self.gate is not None
-        raw = self.columns_of(features)
-        broken = self.gate.broken_in_graph(self._entered(raw), raw, self.raw, rules)
-        return tf.stack([broken[i] for i in rules], 1)
+        columns, unread = self._entered(self.columns_of(features))
+        broken = self.gate.broken_in_graph(columns, unread, rules)
+        return tf.stack([broken[i] for i in rules], axis)
 
     def _checked(self, features: Mapping[str, tf.Tensor] | tf.Tensor) -> Mapping[str, tf.Tensor]:
         """Tensors by name; of the one array, by block, where it is one."""
@@ -218,30 +218,34 @@ class Entry:
             return {self.raw.names[0]: given[block]}
         return {name: given[name] for name in self.raw.names}
 
-    def _entered(self, raw: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Raw columns parsed and typed: floats, strings, or tensors."""
-        return {
-            c.name: _shaped(raw[c.name], c)
-            if c.kind == "tensor"
-            else enter_column(raw[c.name], c, self.spec[c.name].block)
-            for c in self.raw.columns
-        }
+    def _entered(self, raw: Mapping[str, tf.Tensor]) -> tuple[dict[str, tf.Tensor | Texts], dict[str, tf.Tensor]]:
+        """Raw columns parsed and typed, and, of those that came as strings, which cells cannot be read."""
+        columns: dict[str, tf.Tensor | Texts] = {}
+        unread = {}
+        for c in self.raw.columns:
+            columns[c.name], cannot = entered(raw[c.name], c, self.spec[c.name].block)
+            if cannot is not None:
+                unread[c.name] = cannot
+        return columns, unread
 
     def _joined(self, features: Mapping[str, tf.Tensor]) -> Blocks:
         """Raw columns, or the block that the one array is, as blocks."""
         if self.raw.structure == "array" and (block := self.spec.columns[0].block) in features:
-            return {block: _finite(features[block])}
-        return self._blocks(self._entered(features))
+            return {block: finite(features[block])}
+        return self._blocks(self._entered(features)[0])
 
-    def _blocks(self, columns: Mapping[str, tf.Tensor]) -> Blocks:
+    def _blocks(self, columns: Mapping[str, tf.Tensor | Texts]) -> Blocks:
         """Parsed columns side by side in their blocks, strings as codes where they enter so."""
         out: Blocks = {}
         for block, members in self.spec.blocks().items():
             if block.startswith("tensor:"):
-                out[block] = _finite(columns[members[0].name])
+                out[block] = finite(columns[members[0].name])
+            elif block == CODES:
+                out[block] = tf.stack([self._coded(columns[c.name], c.name) for c in members], 1)
+            elif block == STRINGS:
+                out[block] = tf.stack([columns[c.name].rows() for c in members], 1)
             else:
-                x = tf.stack([columns[c.name] for c in members], 1)
-                out[block] = self._coded(x) if block == CODES else _finite(x)
+                out[block] = finite(tf.stack([columns[c.name] for c in members], 1))
         return out
 
     def _by_column(self, x: Any) -> Mapping[str, tf.Tensor]:
@@ -249,7 +253,7 @@ class Entry:
             raise PrepkitError(f"features are a dict of {list(x)[:5]}, but the training data were one array.")
         first = self.spec.columns[0]
         if first.block.startswith("tensor:"):
-            return {first.block: _shaped(x, first)}
+            return {first.block: shaped(x, first)}
         if first.block not in NUMBERS:
             return {first.name: x}
         x = x[:, None] if x.shape.rank == 1 else x
@@ -258,16 +262,10 @@ class Entry:
             raise PrepkitError(f"X has shape {tuple(x.shape)}, but the training data had {n} columns.")
         return {first.block: tf.cast(tf.ensure_shape(x, (None, n)), first.block)}
 
-    def _coded(self, words: tf.Tensor) -> tf.Tensor:
-        prefixes = tf.constant([f"{i}{BETWEEN}" for i in range(len(self.vocabularies))])
-        places = {name: i for i, name in enumerate(self.vocabularies)}
-        order = [places[c.name] for c in self.spec.blocks()[CODES]]
-        return self.table.lookup(tf.strings.join([tf.broadcast_to(tf.gather(prefixes, order), tf.shape(words)), words]))
-
-
-def _finite(x: tf.Tensor) -> tf.Tensor:
-    """NaN, which is missing, in the place of infinity."""
-    return tf.where(tf.math.is_finite(x), x, tf.constant(np.nan, x.dtype)) if x.dtype.is_floating else x
+    def _coded(self, texts: Texts, name: str) -> tf.Tensor:
+        """The codes (rows,) of a categorical column."""
+        prefix = f"{list(self.vocabularies).index(name)}{BETWEEN}"
+        return tf.gather(self.table.lookup(tf.strings.join([prefix, texts.words])), texts.codes)
 
 
 def _beside(columns: list[np.ndarray], dtype: Any) -> np.ndarray:
@@ -275,215 +273,3 @@ def _beside(columns: list[np.ndarray], dtype: Any) -> np.ndarray:
     for i, column in enumerate(columns):
         out[:, i] = column
     return out
-
-
-def _shaped(x: tf.Tensor, column: Column) -> tf.Tensor:
-    if x.shape.rank != len(column.shape) + 1:
-        raise PrepkitError(
-            f"{column.name!r} has shape {tuple(x.shape)}, but the training rows had {column.shape} each."
-        )
-    _check_whole(column, x.dtype.as_numpy_dtype)
-    return tf.ensure_shape(tf.cast(x, column.dtype), (None, *column.shape))
-
-
-def _check_whole(column: Column, given: Any) -> None:
-    """Refuse fractions where there were whole numbers, such as pixels of 0 to 1 where they went to 255."""
-    if np.dtype(column.dtype).kind in "biu" and np.dtype(given).kind not in "biu":
-        raise PrepkitError(
-            f"{column.name!r} is {np.dtype(given)}, but was {column.dtype} in training: give the same numbers, "
-            f"and as {column.dtype}."
-        )
-
-
-def enter_column(x: tf.Tensor, column: Column, block: str) -> tf.Tensor:
-    """One scalar column (rows,) parsed and typed: float of the block's type, or string, "" where missing."""
-    if x.shape.rank == 2 and x.shape[1] == 1:
-        x = x[:, 0]
-    if x.shape.rank != 1:
-        raise PrepkitError(f"column {column.name!r} has shape {tuple(x.shape)}: give one value a row.")
-    if column.kind in ("categorical", "text"):
-        if x.dtype == tf.string:
-            return category(x, column.missing)
-        _check_type(column, x.dtype.name)
-        return _words_of_numbers(x)
-    if x.dtype == tf.string:
-        if column.kind == "datetime" and not column.parse:
-            raise PrepkitError(
-                f"column {column.name!r} is strings, and there is no format by which to read them as times: make them "
-                "times, as by pandas.to_datetime, or seconds since 1970."
-            )
-        x = parse(x, column.parse or ("boolean" if column.kind == "boolean" else "number"), column.missing)
-    return tf.cast(x, block)
-
-
-def _words_of_numbers(x: tf.Tensor) -> tf.Tensor:
-    """Numbers as the names of categories, as `_as_categories` writes them: "" for NaN and infinity."""
-    if not x.dtype.is_floating:
-        return tf.strings.as_string(tf.cast(x, tf.int64) if x.dtype == tf.bool else x)
-    x = tf.cast(x, tf.float32) if x.dtype in (tf.float16, tf.bfloat16) else x
-    whole = (tf.floor(x) == x) & (tf.abs(x) < WHOLE)
-    words = tf.strings.as_string(tf.cast(tf.where(whole, x, tf.zeros_like(x)), tf.int64))
-    words = tf.where(whole, words, tf.strings.as_string(x, precision=_digits(x.dtype.as_numpy_dtype), shortest=True))
-    return tf.where(tf.math.is_finite(x), words, tf.fill(tf.shape(x), ""))
-
-
-def _digits(dtype: Any) -> int:
-    """The digits that any number of so many has as it is written, be it float32 or float64."""
-    return 7 if np.dtype(dtype) == np.float32 else 15
-
-
-def _check_type(column: Column, dtype: str) -> None:
-    if column.dtype == "string":
-        raise PrepkitError(
-            f"column {column.name!r} is {dtype}, but was strings ({column.kind}) in training: "
-            "give it as strings, or fit on data of the same type."
-        )
-
-
-def decode_column(raw: RawColumn, column: Column) -> Any:
-    """`enter_column` for one of our own sources: float array, `Coded`, or the tensor as it is."""
-    if column.kind == "tensor":
-        return _tensor(raw, column)
-    if isinstance(raw, np.ndarray) and raw.ndim > 1:
-        raise PrepkitError(f"column {column.name!r} has shape {raw.shape}: give one value a row.")
-    if isinstance(raw, pa.ChunkedArray):
-        raw = raw.combine_chunks()
-        raw = raw.combine_chunks() if isinstance(raw, pa.ChunkedArray) else raw
-    if isinstance(raw, pa.Array):
-        value_type = raw.type.value_type if pa.types.is_dictionary(raw.type) else raw.type
-        if pa.types.is_dictionary(raw.type) and not _is_string(value_type):
-            raw = raw.dictionary_decode()
-        if _is_string(value_type):
-            return _decode_strings(raw, column)
-        if (pa.types.is_timestamp(raw.type) or pa.types.is_date(raw.type)) and column.kind in ("numeric", "boolean"):
-            raise PrepkitError(
-                f"column {column.name!r} is times ({raw.type}), but was {column.kind} in training: give numbers, or "
-                "fit on times."
-            )
-        raw = _arrow_numbers(raw)
-    if column.kind in ("categorical", "text"):
-        if not (raw.dtype.kind == "f" and np.isnan(raw).all()):  # the type of a column that is all missing says nothing
-            _check_type(column, str(raw.dtype))
-        return _as_categories(raw)
-    dtype = column.entered(coded=False).block
-    return raw if raw.dtype == dtype else raw.astype(dtype)
-
-
-def _tensor(raw: RawColumn, column: Column) -> np.ndarray:
-    array = np.asarray(raw)
-    if len(column.shape) == 1 and column.shape[0] == 1 and array.ndim == 1:
-        array = array[:, None]
-    if array.shape[1:] != column.shape:
-        raise PrepkitError(f"{column.name!r} has rows of shape {array.shape[1:]}, but {column.shape} in training.")
-    _check_whole(column, array.dtype)
-    return array.astype(column.dtype, copy=False)
-
-
-def _is_string(kind: Any) -> bool:
-    strings = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    return any(is_it(kind) for is_it in strings) or _is_binary(kind)
-
-
-def _is_binary(kind: Any) -> bool:
-    binaries = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary)
-    return any(is_it(kind) for is_it in binaries)
-
-
-def _as_text(raw: Any, name: str) -> Any:
-    """An array of strings or bytes as large strings."""
-    try:
-        return (
-            raw.cast(pa.large_binary()).cast(pa.large_string()) if _is_binary(raw.type) else raw.cast(pa.large_string())
-        )
-    except pa.ArrowInvalid as error:
-        raise PrepkitError(
-            f"column {name!r} holds bytes that are not UTF-8: decode them before, as by v.decode('latin-1') or "
-            "tf.strings.unicode_transcode(x, 'ISO-8859-1', 'UTF-8')."
-        ) from error
-
-
-def _arrow_numbers(raw: Any) -> np.ndarray:
-    """Numbers, times (as seconds since 1970) and booleans; NaN for null."""
-    kind = raw.type
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        micros = raw.cast(pa.timestamp("us", getattr(kind, "tz", None)), safe=False).cast(pa.int64())
-        return np.asarray(micros.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)) / 1e6
-    if pa.types.is_boolean(kind):
-        raw = raw.cast(pa.uint8())
-    elif pa.types.is_decimal(kind) or pa.types.is_null(kind):
-        raw = raw.cast(pa.float64())
-    return raw.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
-
-
-def _as_categories(raw: np.ndarray) -> Coded:
-    """Numbers as the names of categories, as `_words_of_numbers` writes them."""
-    raw = raw.astype(np.float32) if raw.dtype == np.float16 else raw
-    finite = np.isfinite(raw)
-    distinct, inverse = np.unique(np.where(finite, raw, np.zeros((), raw.dtype)), return_inverse=True)
-    digits = _digits(raw.dtype) if raw.dtype.kind == "f" else 0
-    values_of: dict[str, int] = {}
-    place = []
-    for v in distinct.tolist():
-        whole = not digits or (v == np.floor(v) and abs(v) < WHOLE)
-        place.append(values_of.setdefault(str(int(v)) if whole else f"{v:.{digits}g}", len(values_of)))
-    return Coded(np.where(finite, np.array(place, np.int32)[inverse], -1).astype(np.int32), list(values_of))
-
-
-def _decode_strings(raw: Any, column: Column) -> Any:
-    if column.kind == "numeric" and column.parse in ("", "number") and not pa.types.is_dictionary(raw.type):
-        numbers = _plain_numbers(raw, column)
-        if numbers is not None:
-            return numbers
-    encoded = raw if pa.types.is_dictionary(raw.type) else raw.dictionary_encode()
-    words = _as_text(encoded.dictionary, column.name).fill_null("")
-    codes = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
-    if column.kind not in ("categorical", "text"):
-        texts = tf.constant(words.to_pylist() or [""], tf.string)
-        values = enter_column(texts, column, column.entered(coded=False).block).numpy()
-        return np.append(values[: len(words)], np.array(np.nan, values.dtype))[codes]
-    cleaned = _cleaned(words.to_pylist(), column.missing)
-    values_of: dict[str, int] = {}
-    place = np.array([-1 if w == "" else values_of.setdefault(w, len(values_of)) for w in cleaned] + [-1], np.int32)
-    return Coded(place[codes], list(values_of))
-
-
-def _cleaned(words: list[str], missing: tuple[str, ...]) -> list[str]:
-    """`parse.category` of each word; those of the last chunks are remembered, for the next have the same."""
-    known = _memory(missing)  # of all threads: it may be cleared at any time
-    found = [known.get(w) for w in words]
-    new = [w for w, clean in zip(words, found, strict=True) if clean is None]
-    if not new:
-        return found  # type: ignore[return-value]
-    cleaned = category(tf.constant(new, tf.string), missing).numpy().tolist()
-    fresh = dict(zip(new, (v.decode("utf-8", "replace") for v in cleaned), strict=True))
-    if len(known) + len(fresh) > REMEMBERED:
-        known.clear()
-    if len(fresh) <= REMEMBERED:
-        known.update(fresh)
-    return [fresh[w] if clean is None else clean for w, clean in zip(words, found, strict=True)]
-
-
-@lru_cache(maxsize=16)
-def _memory(missing: tuple[str, ...]) -> dict[str, str]:
-    return {}
-
-
-def _plain_numbers(raw: Any, column: Column) -> np.ndarray | None:
-    """The fast way where every cell is missing or a plain number; None where one is not."""
-    markers, some_are_numbers = _markers(column.missing)
-    with contextlib.suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        if not some_are_numbers:
-            return raw.cast(pa.float64()).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
-    trimmed = pc.utf8_trim(_as_text(raw, column.name), characters=SPACES)
-    try:
-        numbers = pc.if_else(pc.is_in(trimmed, markers), None, trimmed).cast(pa.float64())
-    except pa.ArrowInvalid:
-        return None
-    return numbers.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
-
-
-@lru_cache
-def _markers(missing: tuple[str, ...]) -> tuple[Any, bool]:
-    """The markers as pyarrow compares them, and whether any of them can be read as a number."""
-    markers = ["", *(m.strip(SPACES) for m in missing)]
-    return pa.array(markers, pa.large_string()), any(re.fullmatch(pattern("number"), m) for m in markers)

@@ -9,10 +9,9 @@ from functools import cached_property
 from typing import Any, get_args
 
 import numpy as np
-import pyarrow as pa
 import tensorflow as tf
 
-from prepkit.parse import is_missing
+from prepkit.decode import unreadable
 from prepkit.rules import (
     HEALING,
     REFUSING,
@@ -26,10 +25,11 @@ from prepkit.rules import (
 from prepkit.scan import Coded
 from prepkit.scan.duplicates import row_hashes
 from prepkit.spec import FLOAT32, Column, Spec
+from prepkit.tensors import WORDS, Texts
 
 Decoded = Mapping[str, Any]  # column -> float array (rows,), Coded, or array (rows, *shape) of a tensor
 ByPandera = Callable[[Decoded, Sequence[int], int], Mapping[int, np.ndarray]]
-SMALL = 2**17  # cells below which a second thread costs more than it brings
+SMALL = 2**23  # cells times rules below which a second thread costs more than it brings
 ROW = ""  # in place of a column, where a rule is about the whole row
 
 
@@ -158,9 +158,8 @@ class Gate:
 
     def _read(self, rules: Iterable[int], spec: Spec) -> set[str]:
         """The columns that come as strings, and of which a rule asks whether the cells can be read."""
-        typed = {rule.columns[0] for rule in self.rules if rule.check == "dtype" and not rule.of_label}
         asked = {self.rules[i].columns[0] for i in rules if self.rules[i].check in ("dtype", "nullable")}
-        return {n for n in asked & typed if spec[n].dtype == "string" and spec[n].kind not in WORDS}
+        return {n for n in asked & self._typed if spec[n].dtype == "string" and spec[n].kind not in WORDS}
 
     def _of_absent_label(self, i: int, label: Coded | None) -> bool:
         return self.rules[i].of_label and label is None
@@ -222,47 +221,43 @@ class Gate:
     # -- graph ---------------------------------------------------------------------------------
 
     def broken_in_graph(
-        self, columns: Mapping[str, tf.Tensor], raw: Mapping[str, tf.Tensor], spec: Spec, rules: Iterable[int]
+        self,
+        columns: Mapping[str, tf.Tensor | Texts],
+        unread: Mapping[str, tf.Tensor],
+        rules: Iterable[int],
     ) -> dict[int, tf.Tensor]:
         """For each of the rules, booleans (rows,): whether the row breaks it.
 
         Args:
-            columns: parsed and typed: floats with NaN, or strings with "", where missing; tensors as they are.
-            raw: the same as they came.
-            spec: of the raw columns.
+            columns: as `entered`: floats with NaN where missing, `Texts`, or tensors.
+            unread: which cells of a column that came as strings cannot be read.
             rules: numbers of rules that are tensor operations.
         """
-        rules = list(rules)
-        unread = {n: unreadable_in_graph(raw[n], columns[n], spec[n]) for n in self._read(rules, spec)}
-        return {i: self._broken_in_graph(self.rules[i], columns, unread) for i in rules}
+        typed = self._typed
+        return {i: _broken_in_graph(self.rules[i], columns, unread, typed) for i in rules}
 
-    def _broken_in_graph(self, rule: Rule, columns: Mapping[str, Any], unread: Mapping[str, Any]) -> tf.Tensor:
-        name = rule.columns[0]
-        x = columns[name]
-        if x.dtype == tf.string:
-            return broken_texts(rule, x)
-        broken = broken_numbers(rule, x if x.dtype.is_floating else tf.cast(x, tf.float64))
-        if x.shape.rank > 1:
-            broken = tf.reduce_any(broken, list(range(1, x.shape.rank)))
-        if name in unread:
-            return broken | unread[name] if rule.check == "dtype" else broken & ~unread[name]
-        return broken
+    @cached_property
+    def _typed(self) -> frozenset[str]:
+        """The features of which a rule asks whether their cells can be read."""
+        return frozenset(rule.columns[0] for rule in self.rules if rule.check == "dtype" and not rule.of_label)
 
-    def heal_in_graph(self, columns: Mapping[str, tf.Tensor], broken: Mapping[int, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def heal_in_graph(
+        self, columns: Mapping[str, tf.Tensor | Texts], broken: Mapping[int, tf.Tensor]
+    ) -> dict[str, tf.Tensor | Texts]:
         """`heal` in the graph."""
         out = dict(columns)
-        for policy in ("clip", "null"):
+        for policy in ("clip", "null"):  # missing goes before clipped
             for i in (i for i in self.healing if self.rules[i].policy == policy):
                 rule = self.rules[i]
                 name = rule.columns[0]
                 x = out[name]
                 if policy == "clip":
                     out[name] = clipped(rule, x)
+                elif isinstance(x, Texts):
+                    out[name] = x.without(broken[i])
                 else:
-                    gone = tf.constant("" if x.dtype == tf.string else np.nan, x.dtype)
-                    out[name] = tf.where(broken[i], gone, x)
-        some = next(iter(columns.values()))
-        none = tf.zeros(tf.shape(some)[:1], tf.bool)
+                    out[name] = tf.where(broken[i], tf.constant(np.nan, x.dtype), x)
+        none = tf.zeros(tf.shape(_rows_of(next(iter(columns.values()))))[:1], tf.bool)
         for name in self.flagged:
             flagged = none
             for i in self._flagging(name):
@@ -271,8 +266,26 @@ class Gate:
         return out
 
 
+def _rows_of(column: tf.Tensor | Texts) -> tf.Tensor:
+    return column.codes if isinstance(column, Texts) else column
+
+
+def _broken_in_graph(
+    rule: Rule, columns: Mapping[str, tf.Tensor | Texts], unread: Mapping[str, tf.Tensor], typed: Collection[str]
+) -> tf.Tensor:
+    name = rule.columns[0]
+    x = columns[name]
+    if isinstance(x, Texts):
+        return tf.gather(broken_texts(rule, x.words), x.codes)
+    broken = broken_numbers(rule, x if x.dtype.is_floating else tf.cast(x, tf.float64))
+    if x.shape.rank > 1:
+        broken = tf.reduce_any(broken, list(range(1, x.shape.rank)))
+    if name in unread and name in typed:
+        return broken | unread[name] if rule.check == "dtype" else broken & ~unread[name]
+    return broken
+
+
 LABEL = ".label"  # beside the columns
-WORDS = ("categorical", "text")  # kinds whose cells are strings
 
 
 def flag_of(name: str) -> str:
@@ -305,36 +318,3 @@ def _as_told(label: Coded, rule: Rule) -> Any:
         numbers = np.array([*label.values, np.nan], np.float64)
         return numbers[label.codes]
     return Coded(label.codes, [str(v) for v in label.values])
-
-
-def unreadable(raw: Any, values: np.ndarray, column: Column) -> np.ndarray:
-    """The numbers of the rows whose cells are there, but cannot be read as what the column holds; rising.
-
-    Args:
-        raw: the cells as they came, strings in a pyarrow array; anything else can be read.
-        values: as they were read; NaN where that failed, or where the cell is missing.
-        column: how they are read.
-    """
-    nothing = np.empty(0, np.int64)
-    if not isinstance(raw, pa.Array | pa.ChunkedArray):
-        return nothing
-    rows = np.flatnonzero(np.isnan(values))
-    if not len(rows):
-        return nothing
-    cells = raw.take(pa.array(rows))
-    cells = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
-    encoded = cells if pa.types.is_dictionary(cells.type) else cells.dictionary_encode()
-    words = encoded.dictionary.to_pylist()
-    if not words or not isinstance(next((w for w in words if w is not None), None), str | bytes):
-        return nothing
-    there = ~is_missing(tf.constant([w or "" for w in words], tf.string), column.missing).numpy()
-    codes = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
-    return np.asarray(rows[np.append(there, False)[codes]])
-
-
-def unreadable_in_graph(raw: tf.Tensor, values: tf.Tensor, column: Column) -> tf.Tensor:
-    """`unreadable` in the graph, as booleans (rows,)."""
-    if raw.dtype != tf.string:
-        return tf.zeros_like(values != values)
-    raw = raw[:, 0] if raw.shape.rank == 2 else raw
-    return (values != values) & ~is_missing(raw, column.missing)

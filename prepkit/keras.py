@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from prepkit.entry import Entry, decode_column
+from prepkit.decode import decode_column
+from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
 from prepkit.flow import Flow
 from prepkit.graph import as_written

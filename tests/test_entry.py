@@ -14,12 +14,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import prepkit as pk
-from prepkit.entry import UNSEEN, Entry, decode_column, enter_column
-from prepkit.source.reader import infer
+from prepkit.decode import decode_column
+from prepkit.entry import UNSEEN, Entry
 from prepkit.parse import MISSING
 from prepkit.scan import Coded
 from prepkit.source import RawChunk, as_source
+from prepkit.source.reader import infer
 from prepkit.spec import CODES, STRINGS, Column, Spec
+from prepkit.tensors import enter_column
 
 # -- one way in is like the other --------------------------------------------------------------------
 

@@ -17,9 +17,9 @@ PACKAGE = Path(prepkit.__path__[0])
 # What a row meets, top to bottom; PUBLIC knows all but the command line.
 PUBLIC = ""  # prepkit/__init__.py
 ORDER = [
-    *["errors", "progress", "graph", "spec", "parse", "scan", "source", "labels", "finding", "rules", "gate", "core", "entry"],
-    *["features", "rows", "flow", "fit", "feed", "storage", "metadata", "keras", "parity", "drift", "fitted"],
-    *["pipeline", "report", "profile", "ablation", "doctor", "shards", "datasets", "demo"],
+    *["errors", "progress", "graph", "spec", "parse", "scan", "source", "labels", "finding", "rules", "tensors"],
+    *["decode", "gate", "core", "entry", "features", "rows", "flow", "fit", "feed", "storage", "metadata", "keras"],
+    *["parity", "drift", "fitted", "pipeline", "report", "profile", "ablation", "doctor", "shards", "datasets", "demo"],
     *[PUBLIC, "cli", "__main__"],
 ]
 
