@@ -22,13 +22,14 @@ from prepkit.gate import Gate, taken
 from prepkit.graph import as_written
 from prepkit.labels import LabelEncoder, decode_label, formed
 from prepkit.metadata import Metadata, class_weights
-from prepkit.rows.check import Validation, judged
+from prepkit.rows.check import Validation, checked
 from prepkit.rows.quarantine import BROKEN, HELD, ROW, Refusals, first_held, quarantined
 from prepkit.rows.repeats import with_repeats
 from prepkit.rows.schema import schema_of
 from prepkit.rows.validate import Validate
 from prepkit.source import RawChunk, Source, as_source
 from prepkit.source.dataset import TensorDataset, check_spec, is_batched, split_element
+from prepkit.source.reader import Reader
 from prepkit.spec import STRINGS, Spec
 
 if TYPE_CHECKING:
@@ -189,10 +190,11 @@ class FittedPipeline:
         """
         gate, label = self.rules, self.spec.label
         source = as_source(data, label.name if label else None, batched=batched, required=False)
+        reader = Reader(source)
         entry = Entry(self.spec, {}, replace(gate, repeated={}))
         if not source.random_access:
-            entry = replace(entry, gate=with_repeats(gate, entry, source.chunks))
-        return judged(source.chunks(), entry)
+            entry = replace(entry, gate=with_repeats(gate, entry, reader.chunks))
+        return checked(reader, entry)
 
     def attach(self, model: Any, *, rules: bool = False) -> Served:
         """A Keras model from raw columns to class probabilities; see `prepkit.keras.Served`.

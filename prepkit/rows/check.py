@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import tensorflow as tf
 
 from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
+from prepkit.gate import Gate, Verdict
+from prepkit.graph import as_written
 from prepkit.progress import track
-from prepkit.rows.quarantine import EXAMPLES, cells
+from prepkit.rows.quarantine import EXAMPLES, cells_of, examples
 from prepkit.rules import Rule
-from prepkit.source import RawChunk
+from prepkit.source import CHUNK, RawChunk
+from prepkit.source.dataset import TensorDataset
+from prepkit.source.reader import Reader
 
 if TYPE_CHECKING:
     import pandas
@@ -82,26 +89,75 @@ class Validation:
         return "\n".join(lines)
 
 
-def judged(chunks: Iterable[RawChunk], entry: Entry, total: int | None = None) -> Validation:
-    """Judge all rows of some chunks by the rules of `entry`."""
+@dataclass
+class _Tally:
+    """What has been found so far."""
+
+    gate: Gate
+    rows: int = 0
+    counts: Counter[int] = field(default_factory=Counter)
+    found: dict[int, list[np.ndarray]] = field(default_factory=dict)
+    examples: dict[int, list[str]] = field(default_factory=dict)
+
+    def update(self, verdict: Verdict, column: Callable[[Rule], Any]) -> None:
+        """Take in what some rows break; `column` gives the raw cells of a rule's column."""
+        for i, rows in verdict.broken.items():
+            if self.counts[i] < CAP:
+                self.found.setdefault(i, []).append(rows[: CAP - self.counts[i]] + self.rows)
+            self.counts[i] += len(rows)
+            if i not in self.examples:
+                self.examples[i] = examples(column(self.gate.rules[i]), rows[:EXAMPLES])
+        self.rows += verdict.rows
+
+    def result(self) -> Validation:
+        broken = {i: np.concatenate(parts) for i, parts in sorted(self.found.items())}
+        rules = self.gate.rules
+        return Validation(rules, self.rows, tuple(self.counts[i] for i in range(len(rules))), broken, self.examples)
+
+
+def checked(reader: Reader, entry: Entry) -> Validation:
+    """Judge all rows of a source by the rules of `entry`."""
+    source, gate = reader.source, entry.gate
+    assert gate is not None
+    if isinstance(source, TensorDataset) and len(gate.serving) == len(gate.rules) > 0:
+        return _in_graph(source, entry)
+    return _judged(reader.chunks(), entry, -(-(source.n_rows or 0) // CHUNK) or None)
+
+
+def _judged(chunks: Iterable[RawChunk], entry: Entry, total: int | None) -> Validation:
+    assert entry.gate is not None
+    label = entry.raw.label.name if entry.raw.label else None
+    tally = _Tally(entry.gate)
+    for chunk in track(chunks, "validating", total):
+        tally.update(entry.judged(chunk, tally.rows), functools.partial(cells_of, chunk=chunk, label=label))
+    return tally.result()
+
+
+def _in_graph(source: TensorDataset, entry: Entry) -> Validation:
+    """Of a dataset, where all rules are tensor operations and none is of the label."""
     gate = entry.gate
     assert gate is not None
-    label = entry.raw.label.name if entry.raw.label else None
-    counts = [0] * len(gate.rules)
-    found: dict[int, list[np.ndarray]] = {}
-    examples: dict[int, list[str]] = {}
-    start = 0
-    for chunk in track(chunks, "validating", total):
-        verdict = entry.judged(chunk, start)
-        for i, rows in verdict.broken.items():
-            room = max(0, CAP - counts[i])
-            counts[i] += len(rows)
-            found.setdefault(i, []).append(rows[:room] + start)
-            if i not in examples:
-                examples[i] = cells(gate, i, chunk, rows[:EXAMPLES], label)
-        start += len(chunk)
-    broken = {i: np.concatenate(parts) for i, parts in sorted(found.items())}
-    return Validation(gate.rules, start, tuple(counts), broken, examples)
+    rules = range(len(gate.rules))
+
+    @as_written
+    def broken(*element: Any) -> tuple[Any, Any]:
+        x, _, _ = source.separate(element if len(element) > 1 else element[0])
+        return x, entry.broken_in_graph(x, rules, axis=0)
+
+    tally = _Tally(gate)
+    for x, by_rule in track(source.dataset.map(broken, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2), "validating"):
+        found = by_rule.numpy()
+        places = {int(i): np.flatnonzero(found[i]) for i in np.flatnonzero(found.any(1))}
+        tally.update(Verdict(found.shape[1], places), functools.partial(_raw_cells, x))
+    return tally.result()
+
+
+def _raw_cells(x: Any, rule: Rule) -> Any:
+    """The cells of a rule's column in a batch of tensors; None where it is about none, or they are missing."""
+    if len(rule.columns) != 1 or rule.check == "nullable" or not isinstance(x, Mapping):
+        return None
+    cells = x[rule.columns[0]].numpy()
+    return cells if cells.dtype != object else np.array([v.decode("utf-8", "replace") for v in cells.ravel()], object)
 
 
 def refuse_unlearned(schema: Any) -> None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from prepkit.errors import PrepkitError
 from prepkit.gate import Gate, Verdict
+from prepkit.rules import Rule
 from prepkit.source import RawChunk
 
 HELD = 100_000  # rows that are held in memory; saving reads the others once more
@@ -52,7 +53,9 @@ class Refusals:
         for i, rows in verdict.broken.items():
             self.broken[i] = self.broken.get(i, 0) + len(rows)
             some = self.examples.setdefault(i, [])
-            some += [v for v in cells(gate, i, chunk, rows[:EXAMPLES], label) if v not in some][: EXAMPLES - len(some)]
+            if len(some) < EXAMPLES:
+                seen = examples(cells_of(gate.rules[i], chunk, label), rows[:EXAMPLES])
+                some += [v for v in seen if v not in some][: EXAMPLES - len(some)]
         taken = np.zeros(verdict.rows, bool)
         for i in gate.refusing:
             if i in verdict.broken:
@@ -112,19 +115,19 @@ def first_held(tables: Iterable[pa.Table]) -> pa.Table | None:
     return pa.concat_tables(taken, promote_options="permissive") if taken else None
 
 
-def cells(gate: Gate, i: int, chunk: RawChunk, rows: np.ndarray, label: str | None) -> list[str]:
-    """The cells of a rule's column in some rows, as text; none of several columns, or where they are missing."""
-    rule = gate.rules[i]
-    if len(rule.columns) != 1 or rule.check == "nullable" or not len(rows):
-        return []
+def cells_of(rule: Rule, chunk: RawChunk, label: str | None) -> Any:
+    """The raw cells of a rule's column; None where it is about several, or about their being missing."""
+    if len(rule.columns) != 1 or rule.check == "nullable":
+        return None
     name = rule.columns[0]
     if rule.of_label:
-        values: Any = chunk.label
-    elif chunk.matrix is not None:
-        values = chunk.matrix[:, int(name[1:])]
-    else:
-        values = chunk.columns.get(name)
-    if values is None or (isinstance(values, np.ndarray) and values.ndim > 1):
+        return chunk.label
+    return chunk.columns.get(name) if chunk.matrix is None else chunk.matrix[:, int(name[1:])]
+
+
+def examples(values: Any, rows: np.ndarray) -> list[str]:
+    """Some cells as text, each once; none of tensors."""
+    if values is None or not len(rows) or (isinstance(values, np.ndarray) and values.ndim > 1):
         return []
     found = values[rows].tolist() if isinstance(values, np.ndarray) else values.take(pa.array(rows)).to_pylist()
     return list(dict.fromkeys(_shown(v) for v in found))
@@ -143,7 +146,7 @@ def refuse_raised(gate: Gate, verdict: Verdict, chunk: RawChunk, start: int, lab
     parts = []
     for i in told[:3]:
         rows = verdict.broken[i]
-        seen = cells(gate, i, chunk, rows[:3], label)
+        seen = examples(cells_of(gate.rules[i], chunk, label), rows[:3])
         what = f" ({', '.join(seen)})" if seen else ""
         where = f"row {rows[0] + start}"
         where = where if len(rows) == 1 else f"{len(rows):,} rows, the first of them {where}"

@@ -12,7 +12,7 @@ from prepkit.core import Blocks, Known, RowStage, did_you_mean, one_of, taken
 from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
 from prepkit.gate import LABEL, Decoded, Gate
-from prepkit.rows.check import Validation, judged, refuse_unlearned
+from prepkit.rows.check import Validation, checked, refuse_unlearned
 from prepkit.rows.repeats import with_repeats
 from prepkit.rows.schema import as_schema, code_of, compiled, extra_columns, kinds_of, run_by_pandera, schema_to_json
 from prepkit.rules import CHECKS, HEALING, RANGES, Policy, Rule, bounds
@@ -217,7 +217,7 @@ class Validate(RowStage[Admission]):
         wide = any(rule.runs == "pandera" and not rule.columns for rule in gate.rules)
         if reader.head.matrix is None and not wide:  # the others need not be read
             raw = raw.with_columns(c for c in raw.columns if c.name in used)
-        return judged(reader.chunks(), Entry(raw, {}, gate))
+        return checked(reader, Entry(raw, {}, gate))
 
     # -- the contract of a stage ---------------------------------------------------------------
 
