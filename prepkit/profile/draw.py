@@ -14,6 +14,7 @@ from rich.text import Text
 
 from prepkit.finding import SEVERITIES, Finding
 from prepkit.profile.data import ColumnProfile, LabelProfile, Profile
+from prepkit.profile.titles import TITLES
 from prepkit.report.findings import STYLES, as_lines, columns_of, counted, grouped
 from prepkit.report.html import MARKS
 from prepkit.report.words import number, percent, plural, share, short, spark
@@ -21,9 +22,6 @@ from prepkit.report.words import number, percent, plural, share, short, spark
 ROWS = 60  # columns that a terminal shows, those with errors and warnings first
 CLASSES = 10  # classes that it shows
 DAY = 86400.0  # seconds
-
-# What a code means, in words; others are read as they are written.
-TITLES: dict[str, str] = {}
 
 
 def line(profile: Profile) -> str:
@@ -128,7 +126,7 @@ def _columns(profile: Profile, width: int) -> Table:
         out.add_column(name, no_wrap=True, overflow="ellipsis", width=wide, justify="right" if right else "left")
     found = by_place(profile.findings)
     for c in drawn:
-        worst = next((f.severity for f in found.get(place(c.name), ())), None)
+        worst = next((f.severity for f in found.get(place(c.name), ()) if f.severity != "info"), None)
         out.add_row(
             Text(MARKS[worst], STYLES[worst]) if worst else "",
             Text(short(c.name, 60)),

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from prepkit.finding import Finding
 from prepkit.profile.data import QUANTILES, Bars, ColumnProfile, LabelProfile, Profile
-from prepkit.profile.draw import TITLES, about, by_count, by_place, distinct, kind, label_name, place, value, values
-from prepkit.report import charts
-from prepkit.report.findings import as_cards, counted, grouped, heading
+from prepkit.profile.draw import about, by_count, by_place, distinct, kind, label_name, place, value, values
+from prepkit.profile.titles import TITLES
+from prepkit.report import bars, charts
+from prepkit.report.cards import as_cards
+from prepkit.report.findings import besides, counted, grouped, heading
 from prepkit.report.html import (
     Html,
     Tone,
@@ -89,7 +91,7 @@ def _findings(profile: Profile, targets: Mapping[str, str]) -> Html:
 
 def _label(label: LabelProfile, findings: Sequence[Finding]) -> Html:
     order = range(len(label.classes)) if len(label.classes) <= ALL_CLASSES else by_count(label.counts)[:ALL_CLASSES]
-    drawn = charts.bars(
+    drawn = bars.bars(
         [label.classes[i] for i in order],
         [label.counts[i] for i in order],
         tones=[charts.tone(by_count(label.counts).index(i), len(label.classes)) for i in order],
@@ -141,13 +143,13 @@ def _title(finding: Finding) -> str:
 
 def _card(column: ColumnProfile, id_: str, findings: Sequence[Finding], label: LabelProfile | None) -> Html:
     parts = [tag("div", tag("h3", column.name), badge("plain", kind(column)), class_="head")]
-    parts += [paragraph(badge(f.severity, _title(f)), f" {evidence(f.evidence)}") for f in findings]
+    parts += [paragraph(badge(f.severity, _title(f)), f" {evidence(besides(f))}") for f in findings]
     if column.bars is not None:
         parts.append(_chart(column, column.bars, label))
     if column.bars is not None and column.bars.edges and column.quantiles:
         said = [value(column, q) for q in column.quantiles]
         parts.append(charts.strip(column.quantiles, NAMES, said=said, edges=column.bars.edges, x=column.name))
-    parts.append(charts.share_bar(column.missing, column.cells, "missing"))
+    parts.append(bars.share_bar(column.missing, column.cells, "missing"))
     if gone := _missing(column):
         parts.append(paragraph(gone, class_="note"))
     facts = [tag("div", tag("dt", name), tag("dd", said)) for name, said in _facts(column)]
@@ -157,15 +159,15 @@ def _card(column: ColumnProfile, id_: str, findings: Sequence[Finding], label: L
     return tag("article", *parts, class_="card", id=id_)
 
 
-def _chart(column: ColumnProfile, bars: Bars, label: LabelProfile | None) -> Html:
-    classes, stacks = _stacks(bars, label)
-    if not bars.edges:
-        return charts.bars(bars.labels, bars.counts, by_class=stacks, classes=classes)
+def _chart(column: ColumnProfile, found: Bars, label: LabelProfile | None) -> Html:
+    classes, stacks = _stacks(found, label)
+    if not found.edges:
+        return bars.bars(found.labels, found.counts, by_class=stacks, classes=classes)
     return charts.histogram(
-        bars.counts,
-        bars.edges,
-        ticks=[value(column, edge) for edge in bars.edges],
-        names=bars.labels,
+        found.counts,
+        found.edges,
+        ticks=[value(column, edge) for edge in found.edges],
+        names=found.labels,
         by_class=stacks,
         classes=classes,
         x=column.name,

@@ -1,4 +1,4 @@
-"""Charts as inline SVG: plain numbers in, markup out; every bar says what it is when pointed at."""
+"""Histograms and quantiles as inline SVG: numbers in, markup out; every bar says what it is when pointed at."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def histogram(
         y: what is counted.
     """
     if not counts:
-        return _nothing("no values to draw")
+        return nothing("no values to draw")
     top, n = max(*counts, 1), len(counts)
     wide, high = (WIDTH - LEFT - RIGHT) / n, HEIGHT - TOP - BOTTOM
     ticks = ticks or [number(e) for e in edges]
@@ -68,13 +68,13 @@ def histogram(
     parts = [*_y_axis(top, y), *_x_axis(ticks, far, x)]
     parts += _stacked(counts, by_class or [counts], top, wide, high, len(classes) if by_class else 0)
     parts += [_cut(LEFT + wide)] * far[0] + [_cut(WIDTH - RIGHT - wide)] * far[1]
-    said = _told(names, counts, y, by_class, classes)
-    parts.append(tag("g", *(_hit(LEFT + i * wide, TOP, wide, high, t) for i, t in enumerate(said)), class_="hit"))
+    lines = told(names, counts, y, by_class, classes)
+    parts.append(tag("g", *(_hit(LEFT + i * wide, TOP, wide, high, t) for i, t in enumerate(lines)), class_="hit"))
     title = f"{y} by {x or 'bin'}: {n} bars, the highest of {top:,}"
     return _svg(WIDTH, HEIGHT, parts, title, "chart")
 
 
-def _told(
+def told(
     names: Sequence[str],
     counts: Sequence[int],
     y: str,
@@ -153,72 +153,6 @@ def _x_axis(ticks: Sequence[str], far: tuple[bool, bool], x: str) -> list[Html]:
     return out
 
 
-def bars(
-    labels: Sequence[str],
-    counts: Sequence[int],
-    *,
-    by_class: Sequence[Sequence[int]] = (),
-    classes: Sequence[str] = (),
-    tones: Sequence[str] = (),
-    what: str = "value",
-    y: str = "rows",
-    whole: int = 0,
-) -> Html:
-    """Lying bars with their names, rows and shares: for categories and classes.
-
-    Args:
-        labels: the name of each bar.
-        counts: its rows.
-        by_class: for each class the rows of each bar.
-        classes: the name of each class.
-        tones: of each bar, where they differ; see `tone`.
-        what: what the names are, as the heading of their column.
-        y: what is counted.
-        whole: what shares are of; by default the sum.
-    """
-    if not labels:
-        return _nothing("no values to draw")
-    top, total = max(*counts, 1), whole or sum(counts)
-    told = _told(labels, counts, y, by_class, classes, total)
-    rows = []
-    for i, (label, count) in enumerate(zip(labels, counts, strict=True)):
-        if by_class:
-            parts = [(of_class[i] / top, tone(k, len(classes))) for k, of_class in enumerate(by_class)]
-        else:
-            parts = [(count / top, tones[i] if tones else "k")]
-        name = tag("th", short(label, 60), scope="row", title=label if len(label) > 24 else "")
-        shares = tag("td", share(count, total), class_="number")
-        bar = tag("td", _lying(parts, told[i]), class_="bar")
-        rows.append(tag("tr", name, bar, tag("td", f"{count:,}", class_="number"), shares))
-    head = tag("tr", tag("th", what), tag("th"), tag("th", y, class_="number"), tag("th", "share", class_="number"))
-    return tag("table", tag("thead", head), tag("tbody", *rows), class_="bars")
-
-
-def _lying(drawn: Sequence[tuple[float, str]], said: str) -> Html:
-    """Parts one after the other along a line; widths in percent, so that patterns keep their scale."""
-    parts, start = [tag("title", said)], 0.0
-    for fraction, look in drawn:
-        if fraction > 0:
-            fraction = max(fraction, 0.005)  # few rows are to be seen
-            parts.append(
-                Html(f'<rect class="{look}" x="{100 * start:.2f}%" width="{100 * fraction:.2f}%" height="12"/>')
-            )
-            start += fraction
-    return Html(f'<svg class="lying" width="100%" height="12" role="img">{join(parts)}</svg>')
-
-
-def share_bar(part: int, whole: int, words: str) -> Html:
-    """A thin bar of a share, as of missing cells, beside it in words."""
-    said = f"{words}: {part:,} of {whole:,} ({share(part, whole)})"
-    fraction = min(1.0, part / whole) if whole else 0.0
-    drawn = Html(
-        f'<svg class="thin" width="100%" height="6" role="img"><title>{text(said)}</title>'
-        '<rect class="rest" width="100%" height="6"/>'
-        f'<rect class="part" width="{max(100 * fraction, 0.5 if part else 0):.1f}%" height="6"/></svg>'
-    )
-    return tag("div", tag("span", f"{words} {share(part, whole)}"), drawn, class_="share")
-
-
 def strip(
     values: Sequence[float],
     names: Sequence[str],
@@ -237,7 +171,7 @@ def strip(
         x: what they are of, with its unit.
     """
     if len(values) < 3 or len(values) % 2 == 0 or not all(map(math.isfinite, values)):
-        return _nothing("no quantiles")
+        return nothing("no quantiles")
     m, scale = len(values) // 2, edges or (values[0], values[-1])
     at = [LEFT + (WIDTH - LEFT - RIGHT) * _along(v, scale) for v in values]
     parts = [Html(f'<path class="whisker" d="M{at[0]:.1f} 10H{at[-1]:.1f}"/>')]
@@ -285,7 +219,7 @@ def _swatch(look: str) -> Html:
     return Html(f'<svg width="14" height="12" aria-hidden="true"><rect class="{look}" width="14" height="12"/></svg>')
 
 
-def _nothing(words: str) -> Html:
+def nothing(words: str) -> Html:
     return tag("p", words, class_="nothing")
 
 

@@ -1,4 +1,4 @@
-"""Findings as lines for a terminal and as cards for a page: what is wrong, what it rests on, what to do."""
+"""Findings as lines for a terminal: what is wrong, what it rests on, what to do."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from prepkit.finding import SEVERITIES, Finding, Severity
-from prepkit.report.html import MARKS, Html, Tone, badge, code, details, join, link, paragraph, table, tag
-from prepkit.report.words import evidence, plural, printable, sentence, short
+from prepkit.report.html import MARKS
+from prepkit.report.words import evidence, listed, plural, printable, sentence, short
 
-STYLES: dict[Severity, str] = {"error": "bold red", "warning": "bold yellow", "info": "cyan"}
+STYLES: dict[str, str] = {"error": "bold red", "warning": "bold yellow", "info": "cyan"}
 PLACES = 6  # are named before the rest is counted
-NAMED = 24  # columns of one finding that a page links to
-SPELT = 200  # findings of a kind that a page lists one by one
 
 
 @dataclass(frozen=True)
@@ -90,27 +88,33 @@ def counted(findings: Iterable[Finding]) -> str:
     return ", ".join(parts) or "nothing found"
 
 
-def as_lines(groups: Sequence[Group], titles: Mapping[str, str], most: int = 12) -> RenderableType:
-    """The first groups as lines: sign, what, where with its evidence; below, what to do.
+def as_lines(groups: Sequence[Group], titles: Mapping[str, str], most: int = 12, notes: int = 6) -> RenderableType:
+    """The first groups as lines: sign, what, where with its evidence; below, unless it is a note, what to do.
 
     Args:
         groups: see `grouped`.
         titles: of codes, in words; see `heading`.
-        most: groups to draw.
+        most: groups of errors and warnings to draw.
+        notes: groups of notes to draw.
     """
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column()
-    for g in groups[:most]:
-        style = STYLES[g.severity]
-        said = Text.assemble((titles.get(g.code, heading(g.code)), style), "  ", _places(g))
-        said.append(f"\n{short(' '.join(g.advice[:1]), 240)}" if g.advice else "", "default")
-        if g.stages:
+    grave = [g for g in groups if g.severity != "info"]
+    light = [g for g in groups if g.severity == "info"]
+    for g in [*grave[:most], *light[:notes]]:
+        title = titles.get(g.code, heading(g.code))
+        said = Text.assemble((title, STYLES[g.severity]), ": ", _places(g))
+        if g.severity != "info":
+            said.append(f"\n{short(g.advice[0], 240)}" if g.advice else "")
             rest = f" and {len(g.stages) - 1} more" if len(g.stages) > 1 else ""
-            said.append(f"\n→ {short(g.stages[0], 160)}{rest}", "green")
-        grid.add_row(Text(MARKS[g.severity], style), said)
-    if len(groups) > most:
-        grid.add_row("", Text(f"... and {len(groups) - most} more kinds of finding", "dim"))
+            said.append(f"\n→ {short(g.stages[0], 160)}{rest}" if g.stages else "", "green")
+        else:
+            said.no_wrap, said.overflow = True, "ellipsis"
+        grid.add_row(Text(MARKS[g.severity], STYLES[g.severity]), said)
+    if hidden := [*grave[most:], *light[notes:]]:
+        more = listed([titles.get(g.code, heading(g.code)).lower() for g in hidden], 4)
+        grid.add_row("", Text(f"and {counted(f for g in hidden for f in g.findings)}: {more}", "dim"))
     return Lines(grid)
 
 
@@ -118,9 +122,9 @@ def _places(group: Group) -> Text:
     """Where, and the evidence: all of it for one place, one fact for each of several."""
     if len(group.findings) == 1:
         found = group.findings[0]
-        said = evidence(_besides(found))
+        said = evidence(besides(found))
         return Text(f"{short(found.where, 120)}{': ' if said else ''}{short(said, 240) if said else ''}")
-    facts = [f" ({short(fact, 36)})" if (fact := _fact(f)) else "" for f in group.findings[:PLACES]]
+    facts = [f" ({short(fact, 36)})" if (fact := fact_of(f)) else "" for f in group.findings[:PLACES]]
     named = [short(bare(f.where), 32) + fact for f, fact in zip(group.findings, facts, strict=False)]
     more = len(group.findings) - PLACES
     return Text(f"{many(group.findings)}: {', '.join(named)}{f' and {more:,} more' if more > 0 else ''}")
@@ -132,15 +136,17 @@ def columns_of(found: Finding) -> tuple[str, ...]:
     return tuple(map(str, names)) if isinstance(names, list | tuple) else ()
 
 
-def _besides(found: Finding) -> Mapping[str, Any]:
-    """The evidence but for which columns and how many, which is where it was found."""
+def besides(found: Finding) -> Mapping[str, Any]:
+    """The evidence but for which columns and how many, which is where it was found, and where a statistic is from."""
     told = ("columns", "number") if columns_of(found) else ()
-    return {k: v for k, v in found.evidence.items() if k not in told}
+    return {k: v for k, v in found.evidence.items() if k not in (*told, "source")}
 
 
-def _fact(found: Finding) -> str:
+def fact_of(found: Finding) -> str:
     """The fact that tells one place from another: how many percent, or the first."""
     facts = found.evidence
+    if "statistic" in facts:
+        return evidence({str(facts["statistic"]): facts.get("value")})
     key = "percent" if "percent" in facts else next(iter(facts), None)
     return evidence({key: facts[key]}) if key is not None else ""
 
@@ -159,80 +165,3 @@ def bare(where: str) -> str:
     """The name alone, of a place such as "column 'age'"."""
     kind, _, name = where.partition(" ")
     return name[1:-1] if kind == "column" and len(name) > 2 and name[0] == name[-1] and name[0] in "'\"" else where
-
-
-def as_cards(groups: Iterable[Group], titles: Mapping[str, str], targets: Mapping[str, str]) -> Html:
-    """Each group as a card.
-
-    Args:
-        groups: see `grouped`.
-        titles: of codes, in words; see `heading`.
-        targets: for a place, the id of the element of the page that is about it.
-    """
-    return join(_card(g, titles.get(g.code, heading(g.code)), targets) for g in groups)
-
-
-def _card(group: Group, title: str, targets: Mapping[str, str]) -> Html:
-    tone: Tone = group.severity
-    found, rest = group.findings, len(group.findings) - PLACES
-    head = [badge(tone), tag("h3", title), tag("small", tag("code", group.code))]
-    said = [tag("div", *head, class_="head")]
-    if len(found) == 1:
-        facts = evidence(_besides(found[0]))
-        said.append(paragraph(_where(found[0], targets), f": {facts}" if facts else ""))
-    else:
-        places = [
-            join([_linked(f.where, targets, bare(f.where)), f" ({_fact(f)})" if _fact(f) else ""])
-            for f in found[:PLACES]
-        ]
-        more = f" and {rest:,} more" if rest > 0 else ""
-        said.append(paragraph(f"{many(found)}: ", join(places, ", "), more))
-    said += [paragraph(line, class_="advice") for line in group.advice[:1]]
-    return tag(
-        "article", tag("div", *said, class_="said"), _cure(group), _each(group, targets), class_=f"finding {tone}"
-    )
-
-
-def _where(found: Finding, targets: Mapping[str, str]) -> Html:
-    """The place, each of its columns as a link."""
-    names = columns_of(found)
-    if not names:
-        return _linked(found.where, targets)
-    links = [_linked(f"column {name!r}", targets, name) for name in names[:NAMED]]
-    number = found.evidence.get("number")
-    rest = (number if isinstance(number, int) else len(names)) - len(links)
-    return join(
-        [f"{plural(len(links) + rest, 'column')}: ", join(links, ", "), f" and {rest:,} more" if rest > 0 else ""]
-    )
-
-
-def _linked(where: str, targets: Mapping[str, str], words: str = "") -> Html:
-    return link(words or where, targets.get(where, ""))
-
-
-def _cure(group: Group) -> Html:
-    if not group.stages:
-        return Html()
-    lines = group.stages[:PLACES]
-    rest = len(group.stages) - len(lines)
-    more = f" (and {rest:,} more, listed below)" if rest else ""
-    return tag("div", tag("small", f"cure{more}"), code("\n".join(lines)), class_="cure")
-
-
-def _each(group: Group, targets: Mapping[str, str]) -> Html:
-    """Every finding by itself, folded away; those of one place have been told in full."""
-    if len(group.findings) == 1:
-        return Html()
-    several = len(group.advice) > 1
-    rows = [
-        [_linked(f.where, targets), evidence(_besides(f)), *([sentence(f.advice)] * several), python(f.stage)]
-        for f in group.findings[:SPELT]
-    ]
-    rest = len(group.findings) - SPELT
-    more = paragraph(f"and {rest:,} more: {_names(group.findings[SPELT:])}") if rest > 0 else Html()
-    headings = ["where", "evidence", *(["what to do"] * several), "cure"]
-    return details(f"all {len(group.findings):,}", table(headings, rows), more)
-
-
-def _names(findings: Sequence[Finding]) -> str:
-    return ", ".join(bare(f.where) for f in findings)

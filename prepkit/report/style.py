@@ -85,6 +85,10 @@ a{color:inherit;text-decoration-color:var(--soft);text-underline-offset:2px}
 pre.copy{margin:.1rem 0;padding:.35rem .6rem;background:var(--code);border-radius:5px;user-select:all;cursor:copy}
 pre.copy{overflow-x:auto;font:.85rem/1.45 ui-monospace,Menlo,Consolas,monospace;white-space:pre-wrap}
 code{overflow-wrap:anywhere}
+.note-line{margin:.15rem 0}
+.note-line summary{padding:.2rem .3rem;color:var(--ink)}
+.note-line b{font-weight:500}
+.note-line small{overflow-wrap:anywhere}
 summary{cursor:pointer;color:var(--soft);font-size:.9rem}
 .scroll{overflow:auto;max-height:75vh;border:1px solid var(--line);border-radius:8px;background:var(--card)}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
@@ -119,6 +123,8 @@ svg .grid{stroke:var(--line);fill:none;stroke-width:1}
 .hit{fill:transparent}
 .hit rect:hover{fill:#8883}
 .k{fill:var(--bar)}
+.was{fill:var(--soft);opacity:.6}
+svg.in-line{display:inline-block;margin-right:.3rem}
 .whisker,.most,.median{stroke:var(--soft);fill:none}
 .most{stroke-width:3}
 .box{fill:var(--bar)}

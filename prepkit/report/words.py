@@ -112,13 +112,16 @@ def evidence(facts: Mapping[str, Any]) -> str:
     Example:
         >>> evidence({"missing": 3, "percent": 0.25, "n_rows": 1200, "markers": {"?": 3}, "share": 0.5})
         "missing 3, 0.25 %, rows 1,200, markers '?' 3, share 50 %"
-        >>> evidence({"number": 9, "least percent": 0.5, "most percent": 25.0})
-        'number 9, 0.5 % to 25 %'
+        >>> evidence({"number": 9, "least percent": 0.5, "most percent": 25.0, "percent_of_rows": 3.5})
+        'number 9, 0.5 % to 25 %, 3.5 % of rows'
     """
     ranges = {k.removeprefix("least ") for k in facts if k.startswith("least ")}
     ranges = {name for name in ranges if f"most {name}" in facts}
     out = []
     for key, value in facts.items():
+        if key == "exact" and isinstance(value, bool):  # is not worth a word
+            out += [] if value else ["estimated"]
+            continue
         name = key.removeprefix("least ").removeprefix("most ")
         if name not in ranges:
             out.append(_fact(key, value))
@@ -129,7 +132,9 @@ def evidence(facts: Mapping[str, Any]) -> str:
 
 
 def _fact(name: str, value: Any) -> str:
-    return " ".join([*([_worded(name)] * (name != "percent")), _value(name, value)])
+    start, _, rest = name.partition("_")
+    said = _value(name, value)
+    return f"{said} {_worded(rest)}".strip() if start == "percent" else f"{_worded(name)} {said}"
 
 
 def _worded(name: str) -> str:
@@ -137,7 +142,7 @@ def _worded(name: str) -> str:
 
 
 def _value(name: str, value: Any) -> str:
-    if name == "percent":
+    if name.partition("_")[0] == "percent":
         return f"{plain(value)} %"
     is_share = "share" in name.split("_") and isinstance(value, float) and 0 <= value <= 1
     return percent(value) if is_share else plain(value)

@@ -134,7 +134,7 @@ def test_a_finding_about_several_columns_marks_each():
     found = Finding("alike", "error", "columns 'job', 'one'", {"columns": ["job", "one"]})
     profile = dataclasses.replace(PROFILE, findings=(found,))
     text = drawn(profile)
-    assert "✖ Alike  columns 'job', 'one'" in text
+    assert "✖ Alike: columns 'job', 'one'" in text
     assert "✖ job " in text and "✖ one " in text and "✖ age" not in text
     assert [c.name for c in shown(profile, 2)] == ["job", "one"]
     assert {"#c1", "#c8"} <= {a["href"] for name, a in checked(html(profile)).elements if name == "a"}

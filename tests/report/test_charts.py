@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prepkit.report import charts
+from prepkit.report import bars, charts
 from prepkit.report.html import page
 from prepkit.report.style import CLASSES, CSS, PALETTE, PALETTE_DARK, PATTERNS
 from tests.report.markup import checked, svgs, titles
@@ -99,40 +99,13 @@ def test_quantiles_lie_under_the_bins_that_they_are_in():
 
 def test_one_bar_and_none():
     assert heights(charts.histogram([7], [5, 5]), "k") == [charts.HEIGHT - charts.TOP - charts.BOTTOM]
-    for empty in (charts.histogram([], []), charts.bars([], []), charts.strip([], [])):
+    for empty in (
+        charts.histogram([], []),
+        bars.bars([], []),
+        bars.pairs([], [], [], ("a", "b")),
+        charts.strip([], []),
+    ):
         assert "<svg" not in empty and 'class="nothing"' in empty
-
-
-@given(COUNTS)
-def test_lying_bars_name_rows_and_shares(counts):
-    html = charts.bars([f"v{i}" for i in range(len(counts))], counts, what="job")
-    markup = checked(page("t", [html]))
-    assert "job" in markup.words and "share" in markup.words
-    wide = [float(w) for w in re.findall(r'width="([0-9.]+)%" height="12"/>', html)]
-    there = [n for n in counts if n]
-    np.testing.assert_allclose(wide, [max(0.5, 100 * n / max(there)) for n in there], atol=0.006)
-    assert all(f"{n:,}" in markup.words for n in counts)
-
-
-def test_lying_bars_are_stacked_by_class():
-    html = charts.bars(["a", HOSTILE], [4, 1], by_class=[[3, 0], [1, 1]], classes=["no", "yes"])
-    checked(page("t", [html]))
-    drawn = re.findall(r'<rect class="(k\d)" x="([0-9.]+)%" width="([0-9.]+)%"', html)
-    assert drawn == [("k0", "0.00", "75.00"), ("k1", "75.00", "25.00"), ("k1", "0.00", "25.00")]
-    assert [titles(s) for s in svgs(html)] == [
-        ["a: 4 rows, 80 %\nno: 3\nyes: 1"],
-        [f"{HOSTILE}: 1 row, 20 %\nno: 0\nyes: 1"],
-    ]
-
-
-@pytest.mark.parametrize(
-    "part, whole, wide", [(0, 10, "0.0"), (1, 10**6, "0.5"), (1, 4, "25.0"), (4, 4, "100.0"), (0, 0, "0.0")]
-)
-def test_the_bar_of_a_share(part, whole, wide):
-    html = charts.share_bar(part, whole, "missing")
-    checked(page("t", [html]))
-    assert f'class="part" width="{wide}%"' in html
-    assert "missing" in html and f"{part:,} of {whole:,}" in html
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=3, max_size=9).filter(lambda v: len(v) % 2))

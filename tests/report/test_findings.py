@@ -1,4 +1,4 @@
-"""Findings as lines and as cards."""
+"""Findings as lines."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import Any
 import pytest
 
 from prepkit.finding import Finding
-from prepkit.report.findings import SPELT, as_cards, as_lines, bare, columns_of, counted, grouped, heading
-from prepkit.report.html import page, tag
+from prepkit.report.findings import as_lines, bare, columns_of, counted, grouped, heading
 from prepkit.report.terminal import as_text
-from tests.report.markup import checked
 
 MANY = [
     Finding("missing", "warning", f"column 'c{i}'", {"share": i / 100}, "Fill the cells.", "Impute()")
@@ -41,56 +39,36 @@ def test_forty_columns_take_a_line():
 
 def test_one_finding_is_told_in_full():
     text = lines([ONE], **{"labels.constant": "one class only"})
-    assert "✖ one class only  label 'y': classes 1, class <b>[red]" in text
+    assert "✖ one class only: label 'y': classes 1, class <b>[red]" in text
     assert "Find the other." in text and "→" not in text
 
 
 def test_stages_that_differ_are_counted():
-    text = lines([Finding("a", "info", f"column {c!r}", stage=f"Drop({c!r})") for c in "xyz"])
+    text = lines([Finding("a", "error", f"column {c!r}", stage=f"Drop({c!r})") for c in "xyz"])
     assert "→ pk.Drop('x') and 2 more" in text
-    assert "→ a sentence" in lines([Finding("a", "info", "rows", stage="a sentence")])
+    assert "→ a sentence" in lines([Finding("a", "error", "rows", stage="a sentence")])
 
 
 def test_kinds_beyond_the_most_are_counted():
-    text = as_text(as_lines(grouped([Finding(f"code{i}", "info", "rows") for i in range(20)]), {}, most=5))
-    assert "Code4" in text and "Code5" not in text and "... and 15 more kinds of finding" in text
-
-
-def cards(findings: list[Finding], **targets: str) -> str:
-    there = [tag("p", id=i) for i in targets.values()]
-    return page("t", [as_cards(grouped(findings), {}, targets), *there])
-
-
-def test_every_finding_is_on_the_page():
-    markup = checked(cards([ONE, NOTE, *MANY]))
-    for said in ["✖ error", "▲ warning", "● info", "Find the other.", "rows: rows 3"]:
-        assert said in markup.words
-    assert "label 'y': classes 1, class <b>[red]" in markup.words
-    assert all(f"column 'c{i}'" in markup.words for i in range(40))
-    assert markup.words.count("pk.Impute()") == 41  # once to copy, once for each in the table
-    assert [a["class"] for name, a in markup.elements if name == "article"] == [
-        "finding error", "finding warning", "finding info",
+    found = [Finding(f"code{i}", "info" if i % 2 else "warning", "rows", advice="do it") for i in range(20)]
+    text = as_text(as_lines(grouped(found), {"code19": "The Last"}, most=4, notes=2), 300)
+    drawn = [line for line in text.splitlines() if line[0] != " "]
+    assert [line[:8].rstrip(":") for line in drawn] == [
+        "▲ Code0", "▲ Code2", "▲ Code4", "▲ Code6", "● Code1", "● Code3",
     ]  # fmt: skip
+    assert "  and 6 warnings, 8 notes: code8, code10, code12, code14 and 10 more" in text
 
 
-def test_places_lead_to_what_is_about_them():
-    html = cards([ONE, *MANY[:2]], **{"label 'y'": "label", "column 'c1'": "c1"})
-    markup = checked(html)
-    leads = [a["href"] for name, a in markup.elements if name == "a"]
-    assert leads == ["#label", "#c1", "#c1"]
+def test_a_note_takes_a_line():
+    text = lines([Finding("a", "info", "rows", {"why": "x " * 300}, "do it", "Drop('x')")])
+    assert len(text.splitlines()) == 1 and text.rstrip().endswith("…") and "do it" not in text
 
 
-def test_advice_that_differs_is_told_for_each():
-    found = [Finding("a", "info", f"column {c!r}", {}, f"advice {c}") for c in "xy"]
-    markup = checked(cards(found))
-    assert markup.words.count("Advice x") == 2 and markup.words.count("Advice y") == 1
-
-
-def test_thousands_are_named_but_not_told_one_by_one():
-    found = [Finding("a", "info", f"column 'n{i}'", {"x": i}) for i in range(5000)]
-    markup = checked(cards(found))
-    assert sum(name == "tr" for name, _ in markup.elements) == SPELT + 1
-    assert "n4999" in markup.text and "all 5,000" in markup.text
+def test_a_statistic_is_told_with_its_source():
+    evidence = {"verdict": "major", "statistic": "PSI", "value": 0.3123, "source": "Siddiqi 2006"}
+    found = [Finding("drift", "warning", f"column {c!r}", evidence) for c in "xy"]
+    assert "2 columns: x (PSI 0.3123), y (PSI 0.3123)" in lines(found)
+    assert "Siddiqi" not in lines(found[:1])
 
 
 TOGETHER = Finding(
@@ -104,10 +82,6 @@ def test_a_finding_about_many_columns_names_them_once():
     text = " ".join(lines([TOGETHER]).split())
     assert "columns 'a', 'b', 'c', 'd', 'e' and 35 more: 1 % to 5.5 %, markers '?' 7" in text
     assert "Fill the cells: all of them" in text
-    markup = checked(cards([TOGETHER], **{"column 'c'": "c2"}))
-    words = "".join(markup.words)
-    assert "40 columns: a, b, c, d, e, f, g, h and 32 more: 1 % to 5.5 %" in words
-    assert [a["href"] for name, a in markup.elements if name == "a"] == ["#c2"]
     assert columns_of(TOGETHER) == tuple("abcdefgh")
     assert columns_of(Finding("a", "info", "column 'x'", {"columns": ["y"]})) == ()
 

@@ -70,6 +70,10 @@ def test_facts_have_names_and_shares_are_percent():
     assert evidence({"missing_share": 0.031, "share": 1, "n_rows": 5}) == "missing share 3.1 %, share 1, rows 5"
     assert evidence({"share": 1.5}) == "share 1.5"  # no share
     assert evidence({}) == ""
+    assert evidence({"rows": 2, "exact": True}) == "rows 2"
+    assert evidence({"rows": 2, "exact": False}) == "rows 2, estimated"
+    assert evidence({"percent_beyond": 0.25, "least": 1, "most x": 2}) == "0.25 % beyond, least 1, most x 2"
+    assert evidence({"least n": 1, "most n": 1, "least": 3, "most": 4}) == "n 1, least 3, most 4"
 
 
 @given(st.lists(st.integers(0, 10**12), max_size=60), st.integers(1, 20))
