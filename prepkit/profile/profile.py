@@ -14,6 +14,7 @@ from prepkit.profile.measure import Measured, measure
 from prepkit.profile.view import Split, View
 from prepkit.scan import Coded
 from prepkit.source import Source, as_source
+from prepkit.source.files import Files, _delimiter
 from prepkit.source.reader import Reader, infer
 from prepkit.spec import Kind
 
@@ -82,8 +83,9 @@ def viewed(measured: Measured, source: Source, splits: Mapping[str, Split] | Non
     sample = measured.sample
     numbers = {n: distinct_numbers(v) for n, v in sample.columns.items() if not isinstance(v, Coded)}
     columns = {n: describe(measured, n, numbers.get(n)) for n in measured.spec.names}
-    typed = getattr(source, "kind", "") != "csv"
-    return View(measured, columns, numbers, typed, splits or {})
+    csv = isinstance(source, Files) and source.kind == "csv"
+    separator = _delimiter(source.files[0]) if csv and isinstance(source, Files) else ""
+    return View(measured, columns, numbers, not csv, separator, splits or {})
 
 
 def _label(measured: Measured) -> LabelProfile | None:

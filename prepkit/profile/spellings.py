@@ -18,7 +18,6 @@ WORDS = 5_000  # different ones of a column that are compared, the most frequent
 LONG = 60  # characters; longer words are texts, of which typing errors are not looked for
 SHORT = 5  # letters; shorter words differ by one letter and mean something else
 TYPO_SHARE = 0.05  # of the rows of a word, those of its misspelling at most
-INVISIBLE = "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\x00-\x08\x0b\x0c\x0e-\x1f]"
 TYPOGRAPHIC = "[\u2018\u2019\u201a\u201c\u201d\u201e\u2013\u2014\u2026\u00ab\u00bb]"
 LONG_CODES = 4  # digits, from which on zeros may be lost
 SAME_LENGTH, FEW_LONGER = 0.9, 0.01  # shares of the cells: with the usual number of digits, with more
@@ -36,7 +35,6 @@ class Spellings:
         others: see `numbers`.
         same: words that are written in several ways: each with its rows.
         typos: rare words, and the frequent one from which they differ by a letter.
-        invisible: rows with characters that cannot be seen, inside of the words.
         typographic: rows with typographic quotes and dashes.
         cells: rows of these words.
     """
@@ -45,7 +43,6 @@ class Spellings:
     others: tuple[str, ...]
     same: Sequence[Mapping[str, int]]
     typos: Sequence[tuple[str, str]]
-    invisible: int
     typographic: int
     cells: int
 
@@ -62,7 +59,6 @@ def spellings(counts: Mapping[str, int]) -> Spellings:
         others=tuple(others[:3]),
         same=same_words(most),
         typos=typing_errors(most),
-        invisible=int(rows[_matching(words, f"(?s:.*){INVISIBLE}(?s:.*)")].sum()),
         typographic=int(rows[_matching(words, f"(?s:.*){TYPOGRAPHIC}(?s:.*)")].sum()),
         cells=int(rows.sum()),
     )

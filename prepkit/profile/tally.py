@@ -17,6 +17,7 @@ from prepkit.spec import Column
 
 LISTED = 100_000  # distinct values that are counted by name, about 10 MB; with more, the sample has to do
 EXAMPLES = 5  # unreadable cells that are kept to be shown
+INVISIBLE = "[\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff\x00-\x08\x0b\x0c\x0e-\x1f]"
 NULL = "NaN"  # the marker of what is missing without a word
 _INFINITE = ("inf", "-inf", "+inf", "infinity", "-infinity", "+infinity")
 
@@ -30,6 +31,7 @@ class Tally:
         cells: rows, times the numbers of one row of a tensor.
         missing: cells without a usable value, of which some are `infinite` or `unreadable`; the others by `markers`.
         spaced: rows of strings with outer spaces, those of missing cells aside.
+        invisible: rows of strings with characters that cannot be seen.
         padded: missing cells that are written with outer spaces, or of nothing else.
         moments: of numbers.
         extremes: of numbers.
@@ -45,6 +47,7 @@ class Tally:
     zeros: int = 0
     spaced: int = 0
     padded: int = 0
+    invisible: int = 0
     markers: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     moments: Moments = field(default_factory=Moments)
@@ -134,14 +137,16 @@ class Tally:
         """How missing cells were written, and how many others have outer spaces."""
         words = raw.dictionary.cast(pa.large_binary()).cast(pa.large_string())
         spaced = pc.not_equal(pc.utf8_trim(words, characters=SPACES), words).fill_null(False)
-        if not (some_missing or pc.any(spaced).as_py()):
+        invisible = pc.match_substring_regex(words, INVISIBLE).fill_null(False)
+        if not (some_missing or pc.any(spaced).as_py() or pc.any(invisible).as_py()):
             return
         places = raw.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False) + 1
         gone = np.bincount(places[codes < 0], minlength=len(words) + 1)
         for place in np.flatnonzero(gone).tolist():
             self._marked(words[place - 1].as_py() if place else None, int(gone[place]))
-        rows = np.bincount(places, minlength=len(words) + 1) - gone
-        self.spaced += int(rows[1:][spaced.to_numpy(zero_copy_only=False)].sum())
+        rows = (np.bincount(places, minlength=len(words) + 1) - gone)[1:]
+        self.spaced += int(rows[spaced.to_numpy(zero_copy_only=False)].sum())
+        self.invisible += int(rows[invisible.to_numpy(zero_copy_only=False)].sum())
 
 
 def is_text(raw: Any) -> bool:

@@ -52,6 +52,7 @@ class View:
         columns: profiles, by name, in order.
         numbers: of columns of numbers, the different ones of the sample.
         typed: whether cells came with types, unlike those of a CSV file.
+        separator: between the fields of a CSV file; "" for all other sources.
         splits: other data sets, by name.
     """
 
@@ -59,6 +60,7 @@ class View:
     columns: Mapping[str, ColumnProfile]
     numbers: Mapping[str, Distinct]
     typed: bool
+    separator: str = ""
     splits: Mapping[str, Split] = field(default_factory=dict)
     _levels: dict[str, Levels] = field(default_factory=dict)
 

@@ -80,6 +80,12 @@ def names(view: View) -> Iterator[Finding]:
         )
 
 
+def separator(view: View) -> Iterator[Finding]:
+    if view.separator not in ("", ","):
+        advice = "fields are not separated by commas, nor perhaps decimals by points: other readers have to be told"
+        yield Finding("file.separator", "info", "file", {"separator": view.separator}, advice)
+
+
 def groups(view: View) -> Iterator[Finding]:
     """Columns whose values mark rows that belong together: of one person, one ship, one day."""
     sample = view.measured.sample
@@ -135,4 +141,4 @@ def _is_part(view: View, c: ColumnProfile) -> bool:
     return bool(c.quantiles) and low <= c.quantiles[0] <= c.quantiles[-1] <= high
 
 
-JUDGES = (useless, counters, names, groups, same, shared, parts_of_dates)
+JUDGES = (useless, counters, separator, names, groups, same, shared, parts_of_dates)

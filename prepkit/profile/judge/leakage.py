@@ -8,7 +8,7 @@ import numpy as np
 
 from prepkit.finding import Finding
 from prepkit.profile.data import ColumnProfile
-from prepkit.profile.judge.found import on_column, percent, rounded
+from prepkit.profile.judge.found import on_column, on_columns, percent, rounded
 from prepkit.profile.tables import Levels, Prediction, cross, prediction, told_apart
 from prepkit.profile.view import View, cells_missing
 from prepkit.scan import Coded
@@ -26,6 +26,7 @@ PURE, PURE_ROWS, PURE_SHARE = 0.97, 30, 0.03  # of a value's rows of one class; 
 PRIOR = 0.6  # a class that more than so many rows have says little of a value that has it
 EXACT, NEVER = 0.98, 0.02  # share of missing cells: of one class, of each other one
 AGREES, AGREES_OF_TWO, EQUAL = 0.3, 0.6, 0.98  # Cohen's kappa of a column whose values are the names of the classes
+ABSTAINS, VOTERS, VOTES_SURE = -1, 3, 3.0  # no opinion; columns at least; standard deviations better than chance
 WEAK = 0.02  # of the entropy: what no column alone takes away
 
 
@@ -161,4 +162,31 @@ def _copy(view: View, c: ColumnProfile, names: list[str], table: np.ndarray) -> 
     yield on_column("leakage.label_copy", severity, c.name, advice, f"Drop({c.name!r})", **evidence)  # type: ignore[arg-type]
 
 
-JUDGES = (leakage,)
+def votes(view: View) -> Iterator[Finding]:
+    """Columns of class numbers with -1 for no opinion, as labelling functions and annotators leave them.
+
+    Source: the convention of Snorkel (Ratner et al. 2017, doi:10.14778/3157794.3157797).
+    """
+    classes, k = view.classes, view.n_classes
+    label = view.measured.spec.label
+    if classes is None or label is None or -1 in label.classes or np.count_nonzero(classes >= 0) < FEWEST:
+        return
+    prior = np.bincount(classes[classes >= 0], minlength=k) / np.count_nonzero(classes >= 0)
+    found = []
+    for c in view.features:
+        numbers = view.numbers.get(c.name)
+        if c.kind != "numeric" or numbers is None or len(numbers.values) > k + 1:
+            continue
+        if numbers.values[0] == ABSTAINS and set(numbers.values.tolist()) <= set(range(ABSTAINS, k)):
+            given = view.some(c.name)
+            said = (classes >= 0) & np.isfinite(given) & (given >= 0)
+            n, right = np.count_nonzero(said), np.count_nonzero(given[said] == classes[said])
+            chance = prior[given[said].astype(np.int64)].sum()
+            if right > chance + VOTES_SURE * np.sqrt(n) / 2:
+                found.append(c.name)
+    if len(found) >= VOTERS:
+        advice = "they look like votes on the class, -1 for no opinion: make a label of them, and no features"
+        yield on_columns("leakage.votes", "info", found, advice, f"Drop({found!r})")
+
+
+JUDGES = (leakage, votes)

@@ -76,11 +76,12 @@ def dirty(view: View) -> Iterator[Finding]:
 
 
 def characters(view: View) -> Iterator[Finding]:
-    for name, found in view.spellings.items():
-        if found.invisible:
+    for name, tally in view.measured.tallies.items():
+        if tally.invisible:
             advice = "take out the characters that cannot be seen (byte order marks, zero-width spaces)"
-            evidence = {"rows": found.invisible, "percent": percent(found.invisible, found.cells)}
+            evidence = {"rows": tally.invisible, "percent": percent(tally.invisible, tally.cells)}
             yield on_column("text.invisible", "info", name, advice, "Map(function)", **evidence)
+    for name, found in view.spellings.items():
         if found.typographic:
             advice = "typographic quotes and dashes differ from the plain ones: make them one"
             evidence = {"rows": found.typographic, "percent": percent(found.typographic, found.cells)}
