@@ -13,12 +13,13 @@ from prepkit.core import RowStage, Stage
 from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
 from prepkit.flow import Flow, check_output
-from prepkit.gate import Decoded, Gate, Verdict, taken
+from prepkit.gate import Decoded, Gate, Verdict, rows_of, taken
 from prepkit.labels import classes_of, decode_label
 from prepkit.progress import track
 from prepkit.rows.quarantine import Refusals, check_share
 from prepkit.rows.repeats import with_repeats
 from prepkit.scan import Coded, Statistic, Vocabulary, accumulator
+from prepkit.scan.reference import ReferenceBuilder
 from prepkit.source import CHUNK, RawChunk
 from prepkit.source.reader import Reader
 from prepkit.spec import CODES, STRINGS, Spec
@@ -38,6 +39,7 @@ class Rows:
     unlabelled_rows: list[int] = field(default_factory=list)  # the first of their numbers
     refusals: Refusals = field(default_factory=Refusals)
     classes: Vocabulary = field(default_factory=Vocabulary)
+    kept: ReferenceBuilder = field(default_factory=ReferenceBuilder)
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,8 @@ def _scan(reader: Reader, flow: Flow, request: Request, *, first: bool) -> Measu
         if first:
             _count(rows, chunk, y, verdict, entry)
         decoded = decoded if keep is None else taken(decoded, keep)
+        if first and rows_of(decoded):
+            rows.kept.update(decoded, entry.raw)
         views = series_of(decoded, entry.spec)
         for measured, values in (
             *((known[key], views[key[0]]) for key in direct),

@@ -14,6 +14,8 @@ import tensorflow as tf
 
 from prepkit import storage
 from prepkit.core import Stage
+from prepkit.drift.compare import compare
+from prepkit.drift.data import Drift
 from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
 from prepkit.feed import from_chunks, from_memory, from_stream
@@ -195,6 +197,21 @@ class FittedPipeline:
         if not source.random_access:
             entry = replace(entry, gate=with_repeats(gate, entry, reader.chunks))
         return checked(reader, entry)
+
+    def compare(self, data: Any, *, batched: bool | None = None) -> Drift:
+        """How other data differ from the training data: their schema first, then what has drifted.
+
+        Needs no training data: `metadata.reference` holds what there is to compare with.
+
+        Args:
+            data: whatever `as_source` reads, with or without the label; read once.
+            batched: see `Pipeline.fit`.
+
+        Raises:
+            PrepkitError: if `data` cannot be read. Columns that are missing or of another type are findings.
+        """
+        known = self.flow.entry.vocabularies
+        return compare(self.metadata.reference, self.spec, data, batched=batched, vocabularies=known)
 
     def attach(self, model: Any, *, rules: bool = False) -> Served:
         """A Keras model from raw columns to class probabilities; see `prepkit.keras.Served`.

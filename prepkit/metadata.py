@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -21,6 +21,7 @@ from prepkit.flow import Flow
 from prepkit.rows.quarantine import reasons, report
 from prepkit.rows.rebalance import Rebalance, balanced_weights
 from prepkit.rows.validate import Validate
+from prepkit.scan.reference import Reference
 from prepkit.spec import Label, Spec
 from prepkit.storage import learned_to_json, stage_settings, stage_to_json
 
@@ -98,6 +99,8 @@ class Metadata:
         ledger: what became of every row.
         validation: of each rule of `Validate`: the rule, its policy, where it runs, how many training rows break it
             and how many it refused, and cells that broke it.
+        reference: what is kept of the training rows to compare other data with: shares of bins, no rows; see
+            `FittedPipeline.compare`.
         seed: of the shuffle; None likewise.
         scans: how often the source was read to fit.
         versions: of prepkit and of the libraries that the numbers depend on.
@@ -124,6 +127,7 @@ class Metadata:
     steps_per_epoch: int | None
     ledger: Ledger
     validation: tuple[Mapping[str, Any], ...]
+    reference: Reference = field(repr=False)
     seed: int | None
     scans: int
     versions: Mapping[str, str]
@@ -134,6 +138,7 @@ class Metadata:
         """As JSON text."""
         data = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         data["spec_in"], data["spec_out"] = self.spec_in.to_json(), self.spec_out.to_json()
+        data["reference"] = self.reference.to_json()
         data["advice"], data["ledger"] = dataclasses.asdict(self.advice), dataclasses.asdict(self.ledger)
         return json.dumps(data, indent=1)
 
@@ -149,6 +154,7 @@ class Metadata:
         if data["class_weight"] is not None:
             data["class_weight"] = {int(k): v for k, v in data["class_weight"].items()}
         data["advice"] = Advice(**data["advice"] | {"initial_bias": tuple(data["advice"]["initial_bias"])})
+        data["reference"] = Reference.from_json(data["reference"])
         rows = {k: tuple(v) for k, v in data["ledger"]["row_numbers"].items()}
         data["ledger"] = Ledger(**data["ledger"] | {"row_numbers": rows})
         return cls(**data)
@@ -204,6 +210,7 @@ def describe(stages: Sequence[Stage[Any]], labels: str, flow: Flow, found: Fit) 
         steps_per_epoch=None,
         ledger=Ledger(found.rows.read, total, refused, {}, numbers),
         validation=report(found.gate, found.rows.refusals) if found.gate else (),
+        reference=found.rows.kept.result(found.rows.classes.counts),
         seed=None,
         scans=found.scans,
         versions={"prepkit": version("prepkit"), **{m.__name__: m.__version__ for m in (tf, keras, np, pa)}},
