@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from prepkit.errors import PrepkitError
-from prepkit.rows.schema_checks import checks_of, expanded
+from prepkit.rows.schema_checks import builtin_name, checks_of, expanded
 from prepkit.rows.schema_types import categories_of, dtype_name
 from prepkit.rules import Rule
 
@@ -87,7 +87,7 @@ def _broken(check: Any, frame: Any, name: str, where: str) -> np.ndarray:
             warnings.filterwarnings("ignore", "This pattern is interpreted as a regular expression")
             if isinstance(check, pa.Hypothesis):
                 return _rows(check(frame, key).check_output, None, False, frame, where)
-            backend = check.get_backend(frame)(check)
+            backend = _backend(check, frame)
             given = backend.preprocess(frame, key)
             return _rows(backend.apply(given), given, check.ignore_na, frame, where)
     except PrepkitError:
@@ -97,6 +97,15 @@ def _broken(check: Any, frame: Any, name: str, where: str) -> np.ndarray:
             f"the check {where}, raised {type(error).__name__}: {error}. It has to work on any rows of the data, "
             "missing cells among them."
         ) from error
+
+
+def _backend(check: Any, frame: Any) -> Any:
+    """What runs the check on data frames of pandas."""
+    kind = check.get_backend(frame)  # which makes pandera's own checks known for pandas, if no frame was checked before
+    name = builtin_name(check)
+    if name is not None:  # a schema holds a copy of the function as it was known then
+        check._check_fn = check.get_builtin_check_fn(name)
+    return kind(check)
 
 
 def _rows(verdict: Any, given: Any, ignore_na: bool, frame: Any, where: str) -> np.ndarray:

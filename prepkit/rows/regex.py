@@ -16,10 +16,10 @@ _DIFFERENT = re.compile(r"\\[dDwWsSbBZuUN]|\{,|\(\?[aLux]")
 _SPACES = r"\t-\r\x{1c}-\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}"
 _CLASSES = {
     "CATEGORY_DIGIT": r"\p{Nd}",
-    "CATEGORY_WORD": r"\p{L}\p{N}_",  # `str.isalnum`, and the underscore
+    "LETTERS": r"\p{L}\p{Nl}\p{No}",  # what `str.isalnum` says of other characters
     "CATEGORY_SPACE": _SPACES,  # `str.isspace`
 }
-_ASCII = {"CATEGORY_DIGIT": "0-9", "CATEGORY_WORD": "A-Za-z0-9_", "CATEGORY_SPACE": r"\t-\r "}
+_ASCII = {"CATEGORY_DIGIT": "0-9", "LETTERS": "A-Za-z", "CATEGORY_SPACE": r"\t-\r "}
 # A word's boundary is one of ASCII words in RE2, and nothing else can say it.
 _PLACES = {"AT_BEGINNING": "^", "AT_BEGINNING_STRING": r"\A", "AT_END": "$", "AT_END_STRING": r"\z"}
 
@@ -129,18 +129,35 @@ def _group(argument: Any, classes: dict[str, str]) -> str:
 
 def _set(items: list[Any], classes: dict[str, str]) -> str:
     negated = str(items[0][0]) == "NEGATE"
+    members = items[negated:]
+    if any(str(argument).startswith("CATEGORY_NOT_") for _, argument in members):
+        return _set_of_negated(members, negated, classes)
     parts = []
-    for op, argument in items[negated:]:
+    for op, argument in members:
         match str(op):
             case "LITERAL":
                 parts.append(_character(argument))
             case "RANGE":
                 parts.append(f"{_character(argument[0])}-{_character(argument[1])}")
-            case _ if str(argument) in classes:
-                parts.append(classes[str(argument)])
-            case _:  # a class negated, which can only stand alone in a set
-                if len(items) > 1 + negated:
-                    raise _Unknown
-                parts.append(classes[str(argument).replace("CATEGORY_NOT_", "CATEGORY_")])
-                negated = not negated
+            case _:
+                parts.append(_class(str(argument), classes))
     return f"[{'^' if negated else ''}{''.join(parts)}]"
+
+
+def _class(category: str, classes: dict[str, str]) -> str:
+    if category == "CATEGORY_WORD":
+        return f"{classes['LETTERS']}{classes['CATEGORY_DIGIT']}_"
+    return classes[category]
+
+
+def _set_of_negated(members: list[Any], negated: bool, classes: dict[str, str]) -> str:
+    """A class negated stands alone in a set of RE2; beside others, only `[^\\W\\d_]` and its like can be said."""
+    named = {str(argument) for _, argument in members}
+    if len(named) == 1:
+        category = next(iter(named)).replace("CATEGORY_NOT_", "CATEGORY_")
+        return f"[{'' if negated else '^'}{_class(category, classes)}]"
+    underscore, digits = str(ord("_")), "CATEGORY_DIGIT"
+    if not negated or not named <= {"CATEGORY_NOT_WORD", digits, underscore}:
+        raise _Unknown
+    left = classes["LETTERS"] + ("" if digits in named else classes[digits]) + ("" if underscore in named else "_")
+    return f"[{left}]"

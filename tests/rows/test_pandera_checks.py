@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -135,6 +137,23 @@ def test_columns_that_a_filter_takes_out_are_not_in_whole_rows():
     check = named(lambda f: f.shape == (4, 1), "only x")
     schema = pa.DataFrameSchema({"x": pa.Column(nullable=True)}, checks=check, strict="filter")
     assert broken(schema, FRAME) == {"only x": []}
+
+
+FIRST = """
+import pandas as pd, pandera.pandas as pa
+from prepkit.rows.pandera_checks import run_by_pandera
+from prepkit.rules import Rule
+check = pa.Check.str_matches("(?!b)")
+schema = pa.DataFrameSchema({"s": pa.Column(checks=check)})
+rule = Rule(("s",), "str_matches", {}, check.error, runs="pandera")
+print(run_by_pandera(schema, [rule], pd.DataFrame({"s": ["a", "b"]}))[0].tolist())
+"""
+
+
+def test_the_first_check_that_pandera_ever_runs():
+    """Its own functions for pandas are not known to it before."""
+    done = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, text=True, check=True)
+    assert done.stdout == "[False, True]\n"
 
 
 def test_functions_of_one_name_keep_apart():

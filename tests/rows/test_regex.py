@@ -29,7 +29,25 @@ def matched(expression: str, texts: list[str]) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "pattern", [r"\d", r"\w", r"\s", r"\D", r"\W", r"\S", ".", "(?i)k", "(?i)[à-ý]", "(?a)\\w", "(?a)\\s"]
+    "pattern",
+    [
+        r"\d",
+        r"\w",
+        r"\s",
+        r"\D",
+        r"\W",
+        r"\S",
+        r"[^\W\d_]",
+        r"[^\W_]",
+        r"[^\W\d]",
+        r"(?a)[^\W\d]",
+        r"[^\W]",
+        ".",
+        "(?i)k",
+        "(?i)[à-ý]",
+        "(?a)\\w",
+        "(?a)\\s",
+    ],
 )
 def test_a_class_is_of_the_same_characters(pattern):
     found = matched(for_re2(pattern), KNOWN)
@@ -52,6 +70,7 @@ ATOMS = st.sampled_from(
         r"\w",
         r"\s",
         r"\D",
+        r"[^\W\d_]",
         r"\W",
         r"\S",
         "[ab]",
