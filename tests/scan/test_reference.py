@@ -1,12 +1,13 @@
+import itertools
 import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from prepkit.scan import Coded
-from prepkit.scan.reference import LISTED, Reference, ReferenceBuilder, Shares, as_numbers, binned, extremes
+from prepkit.scan.reference import LISTED, Reference, ReferenceBuilder, Shares, as_numbers, binned, counted, extremes
 from prepkit.spec import Column, Spec
 from tests.scan.columns import COLUMNS, CUTS, finite
 
@@ -24,7 +25,7 @@ def collected(columns, spec, cuts=(), cap=20_000, classes=None):
     n = len(next(iter(columns.values())))
     builder = ReferenceBuilder(cap)
     bounds = [0, *(min(c, n) for c in cuts), n]
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in itertools.pairwise(bounds):
         builder.update({name: values[start:end] for name, values in columns.items()}, spec)
     return builder.result(classes)
 
@@ -64,7 +65,9 @@ def test_rows_are_spread_evenly(n):
 
 def test_rows_of_classes_that_take_turns_are_of_both():
     n = 64_000
-    reference = collected({"c": coded(np.arange(n) % 2), "x": np.arange(n) % 4.0}, spec_of(c="categorical", x="numeric"))
+    reference = collected(
+        {"c": coded(np.arange(n) % 2), "x": np.arange(n) % 4.0}, spec_of(c="categorical", x="numeric")
+    )
     for shares in (reference.columns["c"], reference.columns["x"]):
         counts = np.array([c for c in shares.counts if c])
         np.testing.assert_allclose(counts / counts.sum(), 1 / len(counts), atol=0.02)
@@ -115,6 +118,16 @@ def test_no_bin_is_empty_and_the_edges_say_what_was_counted(x, cuts, bins):
         _, times = np.unique(x, return_counts=True)
         heavy = int((times * bins >= len(x)).sum())
         assert len(counts) <= max(bins, heavy) + heavy + 1
+
+
+@given(COLUMNS, COLUMNS, st.sampled_from([3, 10]), st.sampled_from(["float16", "float32", "float64", "int64"]))
+@example(np.array([0.0, 0.0, 1.0]), np.array([0.0, 1e-30, 1e-300, -1e-30, 1.0, 2.0]), 3, "float32")
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
+def test_counted_is_numpys_search(x, new, bins, dtype):
+    _, edges = binned(np.sort(finite(x)), bins)
+    new = finite(np.where(np.abs(new) < 6e4, new, 7.0).astype(dtype))
+    expected = np.bincount(np.searchsorted(edges, new, side="right"), minlength=len(edges) + 1)
+    np.testing.assert_array_equal(counted(new, edges), expected)
 
 
 @given(st.integers(1, 2000), st.sampled_from([5, 10]))
