@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,6 +55,95 @@ def prepare(
     if not quiet:
         _console().print(text)
         print("\n".join(lines))
+
+
+class FailOn(StrEnum):
+    """Findings that make `profile` end with 1; notes never do."""
+
+    error = "error"
+    warning = "warning"
+
+
+@app.command()
+def profile(
+    file: Annotated[str, typer.Argument(help="Data: path or glob of CSV, Parquet, TFRecord or NPZ files.")],
+    label: Annotated[str | None, typer.Option(help="Column that is the label.")] = None,
+    test: Annotated[
+        list[str] | None, typer.Option(help="Another split: are rows of it in FILE? May be given several times.")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Directory that `prepare` wrote: compare FILE with its training data.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write a page with charts here, as .html.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all that was found here, as .json.")] = None,
+    fail_on: Annotated[FailOn | None, typer.Option(help="End with 1 on findings as grave as this, or graver.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars, no table.")] = False,
+) -> None:
+    """Say what is wrong with data, in one pass; or how they differ from those that a pipeline was fitted on."""
+    if quiet:
+        os.environ["PREPKIT_PROGRESS"] = "0"
+    if against and (label or test):
+        raise typer.BadParameter("the label is known from the prepared data.", param_hint="'--against'")
+    _check_reports({"--out": (out, ".html"), "--json": (json, ".json")})
+    found, table, page = _compared(file, against) if against else _profiled(file, label, test or [])
+    from prepkit.report.files import write_text
+
+    if out:
+        write_text(out, page())
+    if json:
+        write_text(json, found.to_json() + "\n")
+    if not quiet:
+        _console().print(table())
+        print("".join(f"\nwrote {path}" for path in (out, json) if path))
+    _end(found.findings, fail_on)
+
+
+def _check_reports(wanted: dict[str, tuple[Path | None, str]]) -> None:
+    """Before the work is done; endings are checked lest the data be given by mistake and be overwritten."""
+    from prepkit.report.files import check_file
+
+    for option, (path, ending) in wanted.items():
+        if path is not None and path.suffix.lower() != ending:
+            raise typer.BadParameter(f"{path}: give a name that ends with {ending}.", param_hint=f"'{option}'")
+    for path, _ in wanted.values():
+        if path is not None:
+            check_file(path)
+
+
+Drawn = tuple[Any, Callable[[], Any], Callable[[], str]]  # what was found; it as a table, as a page
+
+
+def _profiled(file: str, label: str | None, splits: list[str]) -> Drawn:
+    from prepkit.profile.draw import table
+    from prepkit.profile.page import html
+    from prepkit.profile.profile import profile
+
+    short = {Path(path).name: path for path in splits}
+    found = profile(file, label, against=short if len(short) == len(splits) else {path: path for path in splits})
+    return found, lambda: table(found), lambda: html(found)
+
+
+def _compared(file: str, against: Path) -> Drawn:
+    import prepkit as pk
+    from prepkit.profile.drift import drift_html, drift_table
+
+    loaded = pk.load(against)
+    fitted = loaded.pipeline if isinstance(loaded, pk.Prepared) else loaded
+    found = fitted.compare(file)
+    return found, lambda: drift_table(found), lambda: drift_html(found)
+
+
+def _end(findings: Sequence[Any], fail_on: FailOn | None) -> None:
+    """Exit with 1 if there is a finding that is grave enough."""
+    if fail_on is None:
+        return
+    from prepkit.finding import SEVERITIES
+    from prepkit.report.findings import counted
+
+    grave = SEVERITIES[: SEVERITIES.index(fail_on.value) + 1]
+    if any(f.severity in grave for f in findings):
+        print(f"prepkit: {counted(findings)} (--fail-on {fail_on.value})", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 @app.command()

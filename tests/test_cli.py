@@ -17,6 +17,7 @@ import pytest
 
 import prepkit as pk
 from prepkit import cli
+from tests.report.markup import checked
 
 N = 200
 
@@ -58,7 +59,7 @@ def test_help_is_printed_without_tensorflow():
     command = [sys.executable, "-c", code, "--help"]
     found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(pk.__path__[0]).parent)
     *text, modules = found.stdout.splitlines()
-    assert "prepare" in "\n".join(text) and "demo" in "\n".join(text)
+    assert all(command in "\n".join(text) for command in ("prepare", "profile", "demo"))
     heavy = {"tensorflow", "keras", "numpy", "pandas", "pyarrow", "sklearn"}
     assert not heavy & {name.split(".")[0] for name in modules.split()}
     assert found.stderr == ""
@@ -168,7 +169,10 @@ def test_what_is_wrong_is_said_on_standard_error(case, capfd, monkeypatch):
     assert {p: p.read_bytes() for p in Path().rglob("*") if p.is_file() and p.parts[0] != "prepared"} == before
 
 
-@pytest.mark.parametrize("arguments, code", [(["--help"], 0), (["prepare", "--help"], 0), ([], 2), (["prepair"], 2)])
+@pytest.mark.parametrize(
+    "arguments, code",
+    [(["--help"], 0), (["prepare", "--help"], 0), (["profile", "--help"], 0), ([], 2), (["prepair"], 2)],
+)
 def test_usage(arguments, code, capfd):
     assert run(*arguments) == code
     said, errors = capfd.readouterr()
@@ -208,6 +212,114 @@ def test_demo_trains_and_serves(capfd, tmp_path):
     assert Path("demo/served.keras").exists()
 
 
+def profiled(*arguments: str) -> int:
+    return run("profile", "train.csv", *arguments)
+
+
+def test_profile_prints_what_is_wrong_and_what_is_there(capfd):
+    assert profiled("--label", "label") == 0
+    said, errors = capfd.readouterr()
+    assert ours(errors) == ""
+    assert said.startswith("train.csv: 200 rows, 3 columns")
+    assert re.search(r"▲ Missing cells: column 'job': missing \d+", said)
+    assert "→ pk.Impute()" in said and "Label 'label': 2 classes" in said
+    assert all(re.search(rf"^. {name} ", said, re.M) for name in ("age", "job", "größe"))
+    assert "\x1b" not in said and "wrote" not in said
+    assert sorted(p.name for p in Path().iterdir()) == ["test.parquet", "train.csv", "valid.csv"]
+
+
+def test_profile_writes_a_page_and_all_that_it_found(capfd):
+    assert profiled("--label", "label", "--out", "r.html", "--json", "r.json") == 0
+    said, _ = capfd.readouterr()
+    assert said.endswith("\nwrote r.html\nwrote r.json\n")
+    found = pk.profile("train.csv", label="label")
+    assert type(found).from_json(Path("r.json").read_text("utf-8")) == found
+    page = checked(Path("r.html").read_text("utf-8"))
+    assert "Profile of train.csv" in page.words and "größe" in page.words
+
+
+def test_profile_without_a_label_and_of_several_splits(capfd):
+    assert profiled("--test", "valid.csv") == 0
+    assert "compared with valid.csv (50 rows)" in capfd.readouterr()[0]
+    Path("other").mkdir()
+    Path("other/valid.csv").write_bytes(Path("valid.csv").read_bytes())
+    assert profiled("--label", "label", "--test", "valid.csv", "--test", "other/valid.csv", "--json", "r.json") == 0
+    found = pk.profile("train.csv", "label", against={"v": "valid.csv"})
+    splits = json.loads(Path("r.json").read_text("utf-8"))["splits"]
+    assert splits == {"valid.csv": 50, "other/valid.csv": 50}
+    said = capfd.readouterr()[0]
+    assert found.about("leakage.rows")[0].evidence["rows"] == 50
+    assert "Rows in both data sets" in said
+
+
+def test_profile_against_what_was_prepared(capfd):
+    assert run("prepare", "train.csv", "--label", "label", "--quiet") == 0
+    frame = pd.read_csv("train.csv")
+    frame["age"] += 200
+    frame.drop(columns="größe").to_csv("new.csv", index=False)
+    assert run("profile", "new.csv", "--against", "prepared", "--out", "r.html", "--json", "r.json") == 0
+    said, errors = capfd.readouterr()
+    assert ours(errors) == ""
+    assert said.startswith("new.csv: 200 rows, compared with 200 training rows")
+    assert "✖ A column is not there: column 'größe'" in said and "▲ age " in said and "✖ größe " in said
+    found = pk.load("prepared").pipeline.compare("new.csv")
+    assert type(found).from_json(Path("r.json").read_text("utf-8")) == found
+    assert "new.csv against the training data" in checked(Path("r.html").read_text("utf-8")).words
+    # the same data have not drifted; a pipeline by itself will do
+    pk.load("prepared").pipeline.save("fitted")
+    assert run("profile", "train.csv", "--against", "fitted", "--fail-on", "warning") == 0
+
+
+@pytest.mark.parametrize("level, code", [("warning", 1), ("error", 0), (None, 0)])
+def test_profile_fails_on_findings_if_asked_to(level, code, capfd):
+    assert profiled("--label", "label", "--quiet", "--json", "r.json", *(["--fail-on", level] if level else [])) == code
+    said, errors = capfd.readouterr()
+    assert said == ""
+    assert re.fullmatch(r"prepkit: \d+ warnings?, .* \(--fail-on warning\)\n" if code else "", ours(errors))
+    assert Path("r.json").exists()  # whatever was found
+
+
+def test_profile_fails_on_errors():
+    pd.DataFrame({"a": range(9), "label": "only"}).to_csv("one.csv", index=False)
+    assert run("profile", "one.csv", "--label", "label", "--quiet") == 0
+    assert run("profile", "one.csv", "--label", "label", "--quiet", "--fail-on", "error") == 1
+
+
+BAD_PROFILE: dict[str, tuple[list[str], int, str]] = {
+    "no such file": (["nope.csv"], 1, "no file nope.csv"),
+    "no such column": (["train.csv", "--label", "labels"], 1, "label='labels' is no column of train.csv"),
+    "no such split": (["train.csv", "--test", "no.csv"], 1, r"against\['no.csv'\]: no file no.csv"),
+    "unreadable": (["bad.csv"], 1, "bad.csv"),
+    "a directory": (["train.csv", "--out", "there.html"], 1, "there.html is a directory: give the name of a file"),
+    "no directory": (["train.csv", "--out", "no/r.html"], 1, "there is no directory no; make it first"),
+    "no directory for JSON": (["train.csv", "--json", "no/r.json"], 1, "there is no directory no; make it first"),
+    "the data as page": (["train.csv", "--out", "valid.csv"], 2, "(?s)give a name that ends with.*html"),
+    "the data as JSON": (["train.csv", "--json", "valid.csv"], 2, "(?s)give a name that ends with.*json"),
+    "nothing prepared": (["train.csv", "--against", "nowhere"], 1, "nowhere"),
+    "something else": (["train.csv", "--against", "there.html"], 1, "there.html"),
+    "a label against": (["train.csv", "--against", "there.html", "--label", "y"], 2, "Invalid value for '--against'"),
+    "a split against": (["train.csv", "--against", "there.html", "--test", "y"], 2, "Invalid value for '--against'"),
+    "no severity": (["train.csv", "--fail-on", "info"], 2, "Invalid value for '--fail-on'"),
+    "no file": ([], 2, "Usage|Missing argument"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PROFILE)
+def test_what_profile_cannot_do_is_said_before_the_work_is_done(case, capfd):
+    arguments, code, message = BAD_PROFILE[case]
+    Path("bad.csv").write_bytes(b"a,label\n1,0\n2,1,1\n")
+    Path("there.html").mkdir()
+    before = {p: p.read_bytes() if p.is_file() else b"" for p in Path().rglob("*")}
+    assert run("profile", *arguments) == code
+    said, errors = capfd.readouterr()
+    assert said == ""
+    assert re.search(message, errors)
+    assert "Traceback" not in errors
+    if code == 1:
+        assert ours(errors).startswith("prepkit: ") and len(ours(errors).splitlines()) <= 3
+    assert {p: p.read_bytes() if p.is_file() else b"" for p in Path().rglob("*")} == before
+
+
 def test_the_commands_mirror_the_library():
     commands: Any = {c.callback.__name__ for c in cli.app.registered_commands}
-    assert commands == {"prepare", "demo"}
+    assert commands == {"prepare", "profile", "demo"}

@@ -52,6 +52,14 @@ def _worst(drift: Drift) -> Tone:
     return next((s for s in SEVERITIES if s in severities), "good")
 
 
+def _alarming(drift: Drift) -> set[str]:
+    """The names of columns, and of the label, that an error or a warning is about."""
+    places = {f.where for f in drift.findings if f.severity != "info"}
+    named = {c.name for c in drift.columns if f"column {c.name!r}" in places or c.verdict in TONES}
+    label = drift.label
+    return named | ({label.name} if label and (label.verdict in TONES or f"label {label.name!r}" in places) else set())
+
+
 def ranked(columns: Sequence[ColumnDrift]) -> list[ColumnDrift]:
     """Those that cannot be compared first, then by how far they have drifted."""
     return sorted(columns, key=lambda c: (TONES.get(c.verdict) != "error", c.verdict not in TONES, -(c.psi or 0.0)))
@@ -65,9 +73,9 @@ def _columns(drift: Drift) -> Table:
         out.add_column(name, no_wrap=True, justify="left" if name == "verdict" else "right")
     for name in NAMES:
         out.add_column(name, no_wrap=True, overflow="crop")
-    drawn = ranked(drift.columns)[:ROWS]
+    drawn, alarming = ranked(drift.columns)[:ROWS], _alarming(drift)
     for c in [*([drift.label] if drift.label else []), *drawn]:
-        tone = TONES.get(c.verdict, "plain")
+        tone = TONES.get(c.verdict, "warning" if c.name in alarming else "plain")
         name = f"{short(c.name, 60)}{' (label)' if c is drift.label else ''}"
         out.add_row(
             Text(MARKS[tone], STYLES.get(tone, "")),
@@ -99,11 +107,12 @@ def drift_html(drift: Drift) -> str:
     cards = [(c, _card(c, targets[f"column {c.name!r}"])) for c in ranked(drift.columns)]
     if drift.label is not None:
         cards.insert(0, (drift.label, _card(drift.label, "label", " (label)")))
-    shifted = [card for c, card in cards if c.verdict in TONES]
-    stable = [card for c, card in cards if c.verdict not in TONES]
+    alarming = _alarming(drift)
+    shifted = [card for c, card in cards if c.name in alarming]
+    stable = [card for c, card in cards if c.name not in alarming]
     parts = [tag("div", *shifted, class_="cards")] if shifted else []
     if stable:
-        words = f"{plural(len(stable), 'column')} without drift"
+        words = f"{plural(len(stable), 'column')} without an error or a warning"
         parts.append(details(words, tag("div", *stable, class_="cards"), open_=not shifted))
     sections.append(section("Columns", *parts, note="the largest drift first"))
     note = f"{plural(drift.rows, 'row')}, compared with {drift.training_rows:,} training rows"
@@ -125,7 +134,7 @@ def _tiles(drift: Drift) -> list[tuple[str, str, str, Tone]]:
         out.append(("columns that are no use", f"{gone:,}", "absent, or not of their kind", "error"))
     if label is not None:
         psi = f"PSI {number(label.psi)}" if label.psi is not None else ""
-        out.append(("classes", label.verdict, psi, TONES.get(label.verdict, "plain")))
+        out.append(("shares of classes", label.verdict, psi, TONES.get(label.verdict, "plain")))
     return out
 
 

@@ -98,7 +98,7 @@ thead th{color:var(--soft);font-size:.8rem;white-space:nowrap}
 .scroll tbody tr+tr>*{border-top:1px solid var(--line)}
 .scroll tbody th{font-weight:600;min-width:6rem;overflow-wrap:anywhere;unicode-bidi:isolate}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(21rem,100%),1fr));gap:.9rem}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(21rem,100%),1fr));gap:.9rem;align-items:start}
 .card{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:.7rem .9rem}
 .card{content-visibility:auto;contain-intrinsic-size:auto 22rem;min-width:0}
 .card:target,.finding:target{outline:2px solid var(--info)}
@@ -124,7 +124,7 @@ svg .grid{stroke:var(--line);fill:none;stroke-width:1}
 .hit rect:hover{fill:#8883}
 .k{fill:var(--bar)}
 .was{fill:var(--soft);opacity:.6}
-svg.in-line{display:inline-block;margin-right:.3rem}
+svg.in-line{display:inline-block;margin-right:.3rem;vertical-align:-.1em}
 .whisker,.most,.median{stroke:var(--soft);fill:none}
 .most{stroke-width:3}
 .box{fill:var(--bar)}

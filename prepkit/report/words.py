@@ -115,6 +115,9 @@ def evidence(facts: Mapping[str, Any]) -> str:
         >>> evidence({"number": 9, "least percent": 0.5, "most percent": 25.0, "percent_of_rows": 3.5})
         'number 9, 0.5 % to 25 %, 3.5 % of rows'
     """
+    facts = {k: v for k, v in facts.items() if v not in ("", None, [], (), {})}
+    if "statistic" in facts and "value" in facts:  # "PSI 0.3" rather than "statistic PSI, value 0.3"
+        facts = {str(facts["statistic"]) if k == "value" else k: v for k, v in facts.items() if k != "statistic"}
     ranges = {k.removeprefix("least ") for k in facts if k.startswith("least ")}
     ranges = {name for name in ranges if f"most {name}" in facts}
     out = []

@@ -70,6 +70,9 @@ def test_facts_have_names_and_shares_are_percent():
     assert evidence({"missing_share": 0.031, "share": 1, "n_rows": 5}) == "missing share 3.1 %, share 1, rows 5"
     assert evidence({"share": 1.5}) == "share 1.5"  # no share
     assert evidence({}) == ""
+    assert evidence({"similar": [], "format": "", "none": None, "zero": 0}) == "zero 0"
+    assert evidence({"statistic": "PSI", "value": 0.25, "threshold": 0.1}) == "PSI 0.25, threshold 0.1"
+    assert evidence({"value": 99, "rows": 2}) == "value 99, rows 2"
     assert evidence({"rows": 2, "exact": True}) == "rows 2"
     assert evidence({"rows": 2, "exact": False}) == "rows 2, estimated"
     assert evidence({"percent_beyond": 0.25, "least": 1, "most x": 2}) == "0.25 % beyond, least 1, most x 2"
