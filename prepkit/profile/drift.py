@@ -52,12 +52,13 @@ def _worst(drift: Drift) -> Tone:
     return next((s for s in SEVERITIES if s in severities), "good")
 
 
-def _alarming(drift: Drift) -> set[str]:
-    """The names of columns, and of the label, that an error or a warning is about."""
+def _alarming(drift: Drift) -> list[ColumnDrift]:
+    """The columns, and the label, that an error or a warning is about."""
     places = {f.where for f in drift.findings if f.severity != "info"}
-    named = {c.name for c in drift.columns if f"column {c.name!r}" in places or c.verdict in TONES}
     label = drift.label
-    return named | ({label.name} if label and (label.verdict in TONES or f"label {label.name!r}" in places) else set())
+    found = [c for c in drift.columns if c.verdict in TONES or f"column {c.name!r}" in places]
+    of_label = label is not None and not places.isdisjoint(("label", f"label {label.name!r}"))
+    return [*found, *([label] if label is not None and (of_label or label.verdict in TONES) else [])]
 
 
 def ranked(columns: Sequence[ColumnDrift]) -> list[ColumnDrift]:
@@ -75,7 +76,7 @@ def _columns(drift: Drift) -> Table:
         out.add_column(name, no_wrap=True, overflow="crop")
     drawn, alarming = ranked(drift.columns)[:ROWS], _alarming(drift)
     for c in [*([drift.label] if drift.label else []), *drawn]:
-        tone = TONES.get(c.verdict, "warning" if c.name in alarming else "plain")
+        tone = TONES.get(c.verdict, "warning" if c in alarming else "plain")
         name = f"{short(c.name, 60)}{' (label)' if c is drift.label else ''}"
         out.add_row(
             Text(MARKS[tone], STYLES.get(tone, "")),
@@ -108,8 +109,8 @@ def drift_html(drift: Drift) -> str:
     if drift.label is not None:
         cards.insert(0, (drift.label, _card(drift.label, "label", " (label)")))
     alarming = _alarming(drift)
-    shifted = [card for c, card in cards if c.name in alarming]
-    stable = [card for c, card in cards if c.name not in alarming]
+    shifted = [card for c, card in cards if c in alarming]
+    stable = [card for c, card in cards if c not in alarming]
     parts = [tag("div", *shifted, class_="cards")] if shifted else []
     if stable:
         words = f"{plural(len(stable), 'column')} without an error or a warning"

@@ -72,6 +72,7 @@ TITLES: dict[str, str] = {
     "leakage.strong": "Nearly decides the class",
     "leakage.class": "Tells some classes from all others",
     "leakage.values": "Values that settle the class",
+    "leakage.votes": "Votes on the class",
     # rows
     "leakage.rows": "Rows in both data sets",
     "rows.duplicate": "Repeated rows",
@@ -79,6 +80,8 @@ TITLES: dict[str, str] = {
     "rows.sorted": "Rows sorted by class",
     "rows.grouped": "Rows that may belong together",
     "split.columns": "Columns that the other data lack",
+    "split.missing": "Cells missing in the other data only",
+    "file.separator": "Fields not separated by commas",
     # against the training data
     "schema.missing_column": "A column is not there",
     "schema.new_column": "A column that training did not have",
