@@ -21,10 +21,16 @@ def as_cards(groups: Iterable[Group], titles: Mapping[str, str], targets: Mappin
         titles: of codes, in words; see `heading`.
         targets: for a place, the id of the element of the page that is about it.
     """
-    drawn = [
-        (_note if g.severity == "info" else _card)(g, titles.get(g.code, heading(g.code)), targets) for g in groups
-    ]
-    return join(drawn)
+    grave: list[Html] = []
+    notes: list[Html] = []
+    for g in groups:
+        title = titles.get(g.code, heading(g.code))
+        if g.severity == "info":
+            notes.append(_note(g, title, targets))
+        else:
+            grave.append(_card(g, title, targets))
+    words = [paragraph("Good to know:", class_="note")] if notes else []
+    return join([*grave, *words, *notes])
 
 
 def _card(group: Group, title: str, targets: Mapping[str, str]) -> Html:

@@ -86,6 +86,8 @@ pre.copy{margin:.1rem 0;padding:.35rem .6rem;background:var(--code);border-radiu
 pre.copy{overflow-x:auto;font:.85rem/1.45 ui-monospace,Menlo,Consolas,monospace;white-space:pre-wrap}
 code{overflow-wrap:anywhere}
 .note-line{margin:.15rem 0}
+section>details{margin:.4rem 0 .8rem}
+section>.note{margin:1rem 0 .3rem}
 .note-line summary{padding:.2rem .3rem;color:var(--ink)}
 .note-line b{font-weight:500}
 .note-line small{overflow-wrap:anywhere}
@@ -124,7 +126,7 @@ svg .grid{stroke:var(--line);fill:none;stroke-width:1}
 .hit rect:hover{fill:#8883}
 .k{fill:var(--bar)}
 .was{fill:var(--soft);opacity:.6}
-svg.in-line{display:inline-block;margin-right:.3rem;vertical-align:-.1em}
+svg.in-line{display:inline-block;margin-right:.3rem;vertical-align:-.1em;max-width:none}
 .whisker,.most,.median{stroke:var(--soft);fill:none}
 .most{stroke-width:3}
 .box{fill:var(--bar)}
