@@ -196,7 +196,7 @@ class FittedPipeline:
         entry = Entry(self.spec, {}, replace(gate, repeated={}))
         if not source.random_access:
             entry = replace(entry, gate=with_repeats(gate, entry, reader.chunks))
-        return checked(reader, entry)
+        return checked(source, reader.chunks, entry)
 
     def compare(self, data: Any, *, batched: bool | None = None) -> Drift:
         """How other data differ from the training data: their schema first, then what has drifted.

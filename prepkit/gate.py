@@ -21,6 +21,7 @@ from prepkit.rules import (
     broken_rows,
     broken_texts,
     clipped,
+    never_broken,
 )
 from prepkit.scan import Coded
 from prepkit.scan.duplicates import row_hashes
@@ -275,12 +276,15 @@ def _broken_in_graph(
 ) -> tf.Tensor:
     name = rule.columns[0]
     x = columns[name]
+    if never_broken(rule):
+        none = tf.zeros(tf.shape(_rows_of(x))[:1], tf.bool)
+        return unread.get(name, none)
     if isinstance(x, Texts):
         return tf.gather(broken_texts(rule, x.words), x.codes)
     broken = broken_numbers(rule, x if x.dtype.is_floating else tf.cast(x, tf.float64))
     if x.shape.rank > 1:
         broken = tf.reduce_any(broken, list(range(1, x.shape.rank)))
-    if name in unread and name in typed:
+    if name in unread and name in typed and rule.check in ("dtype", "nullable"):
         return broken | unread[name] if rule.check == "dtype" else broken & ~unread[name]
     return broken
 

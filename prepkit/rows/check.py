@@ -18,10 +18,10 @@ from prepkit.gate import Gate, Verdict
 from prepkit.graph import as_written
 from prepkit.progress import track
 from prepkit.rows.quarantine import EXAMPLES, cells_of, examples
-from prepkit.rules import Rule
-from prepkit.source import CHUNK, RawChunk
+from prepkit.rules import Rule, never_broken
+from prepkit.source import CHUNK, RawChunk, Source
 from prepkit.source.dataset import TensorDataset
-from prepkit.source.reader import Reader
+from prepkit.tensors import WORDS
 
 if TYPE_CHECKING:
     import pandas
@@ -115,13 +115,13 @@ class _Tally:
         return Validation(rules, self.rows, tuple(self.counts[i] for i in range(len(rules))), broken, self.examples)
 
 
-def checked(reader: Reader, entry: Entry) -> Validation:
-    """Judge all rows of a source by the rules of `entry`."""
-    source, gate = reader.source, entry.gate
+def checked(source: Source, read: Callable[[], Iterable[RawChunk]], entry: Entry) -> Validation:
+    """Judge all rows of a source, which `read` reads, by the rules of `entry`."""
+    gate = entry.gate
     assert gate is not None
     if isinstance(source, TensorDataset) and len(gate.serving) == len(gate.rules) > 0:
         return _in_graph(source, entry)
-    return _judged(reader.chunks(), entry, -(-(source.n_rows or 0) // CHUNK) or None)
+    return _judged(read(), entry, -(-(source.n_rows or 0) // CHUNK) or None)
 
 
 def _judged(chunks: Iterable[RawChunk], entry: Entry, total: int | None) -> Validation:
@@ -137,17 +137,20 @@ def _in_graph(source: TensorDataset, entry: Entry) -> Validation:
     """Of a dataset, where all rules are tensor operations and none is of the label."""
     gate = entry.gate
     assert gate is not None
-    rules = range(len(gate.rules))
+    readable = {c.name for c in entry.raw.columns if c.dtype != "string" or c.kind in WORDS}
+    rules = [i for i, r in enumerate(gate.rules) if not (never_broken(r) and r.columns[0] in readable)]
 
     @as_written
     def broken(*element: Any) -> tuple[Any, Any]:
         x, _, _ = source.separate(element if len(element) > 1 else element[0])
+        if not rules:
+            return x, tf.zeros([0, tf.shape(next(iter(x.values())) if isinstance(x, Mapping) else x)[0]], tf.bool)
         return x, entry.broken_in_graph(x, rules, axis=0)
 
     tally = _Tally(gate)
     for x, by_rule in track(source.dataset.map(broken, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2), "validating"):
         found = by_rule.numpy()
-        places = {int(i): np.flatnonzero(found[i]) for i in np.flatnonzero(found.any(1))}
+        places = {rules[i]: np.flatnonzero(found[i]) for i in np.flatnonzero(found.any(1)).tolist()}
         tally.update(Verdict(found.shape[1], places), functools.partial(_raw_cells, x))
     return tally.result()
 

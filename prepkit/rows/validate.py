@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -17,9 +17,11 @@ from prepkit.rows.repeats import with_repeats
 from prepkit.rows.schema import as_schema, code_of, compiled, extra_columns, kinds_of, run_by_pandera, schema_to_json
 from prepkit.rules import CHECKS, HEALING, RANGES, Policy, Rule, bounds
 from prepkit.scan import Coded, Lengths, Statistic, Vocabulary
-from prepkit.source import as_source
+from prepkit.source import RawChunk, Source, as_source
+from prepkit.source.dataset import TensorDataset
 from prepkit.source.reader import Reader, infer
 from prepkit.spec import Column, Kind, Spec
+from prepkit.tensors import WORDS
 
 POLICIES: tuple[Policy, ...] = ("raise", "drop", "quarantine", "clip", "null", "flag")
 CATEGORIES = 100  # of a column that has more, only their lengths are checked; a rule of thumb
@@ -206,18 +208,30 @@ class Validate(RowStage[Admission]):
             PrepkitError: without a schema; for a schema that does not go with the columns.
         """
         refuse_unlearned(self.schema)
-        reader = Reader(as_source(data, label, batched=batched))
-        told = self.kinds(list(reader.head.columns)) | dict(kinds or {})
-        raw = infer(reader.source, reader.head, label, told, labelled=reader.head.label is not None, quick=True)
+        source = as_source(data, label, batched=batched)
+        head, read = self._begun(source, kinds or {})
+        told = self.kinds(list(head.columns)) | dict(kinds or {})
+        raw = infer(source, head, label, told, labelled=head.label is not None, quick=True)
         gate = self.gate(raw)
         assert gate is not None
-        if not reader.source.random_access:
-            gate = with_repeats(gate, Entry(raw, {}), reader.chunks)
+        if not source.random_access:
+            gate = with_repeats(gate, Entry(raw, {}), read)
         used = {n for rule in gate.rules for n in rule.columns}
         wide = any(rule.runs == "pandera" and not rule.columns for rule in gate.rules)
-        if reader.head.matrix is None and not wide:  # the others need not be read
+        if head.matrix is None and not wide:  # the others need not be read
             raw = raw.with_columns(c for c in raw.columns if c.name in used)
-        return checked(reader, Entry(raw, {}, gate))
+        return checked(source, read, Entry(raw, {}, gate))
+
+    def _begun(self, source: Source, kinds: Mapping[str, Kind]) -> tuple[RawChunk, Callable[[], Iterator[RawChunk]]]:
+        """The head of a source and how to read all of it; of a dataset no row, where no string has to be judged."""
+        if isinstance(source, TensorDataset) and source.label is None:
+            blank = source.blank()
+            told = {**self.kinds(list(blank.columns)), **kinds}
+            strings = [n for n, c in blank.columns.items() if not isinstance(c, np.ndarray)]
+            if blank.label is None and all(told.get(n) in WORDS for n in strings):
+                return blank, source.chunks
+        reader = Reader(source)
+        return reader.head, reader.chunks
 
     # -- the contract of a stage ---------------------------------------------------------------
 

@@ -99,6 +99,26 @@ class TensorDataset(Source):
                 "holds for every record."
             ) from error
 
+    def blank(self) -> RawChunk:
+        """No row, in the types of the dataset's elements."""
+
+        def empty(spec: Any) -> Any:
+            if spec is None:
+                return None
+            if spec.dtype == tf.string:
+                return pa.array([], pa.string())
+            dtype = tf.float32 if spec.dtype == tf.bfloat16 else spec.dtype
+            shape = [n or 1 for n in spec.shape[1:]]
+            return np.empty((0, *(shape if shape != [1] else [])), dtype.as_numpy_dtype)
+
+        x, y, _ = self.separate(self.dataset.element_spec)
+        if isinstance(x, Mapping):
+            return RawChunk({name: empty(spec) for name, spec in x.items()}, label=empty(y))
+        array = empty(x)
+        if isinstance(array, np.ndarray) and array.ndim <= 2:
+            return RawChunk({}, matrix=array[:, None] if array.ndim == 1 else array, label=empty(y))
+        return RawChunk({"x": array}, label=empty(y))
+
     def _chunk(self, x: Any, y: Any, w: Any, start: int) -> RawChunk:
         label = None if y is None else _numpy(y, "y")
         weight = None if w is None else weights_of(w, self.name, start)

@@ -50,7 +50,7 @@ def infer(
 ) -> Spec:
     """The spec of what `chunk`, the first of `source`, looks like; if `quick`, without a judgement of roles."""
     size = len(chunk)
-    step = -(-size // (GLANCE if quick else SAMPLE))
+    step = max(1, -(-size // (GLANCE if quick else SAMPLE)))
     complete = source.random_access and not quick
 
     def sampled(values: Any) -> Any:
