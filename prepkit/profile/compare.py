@@ -10,7 +10,7 @@ import numpy as np
 from prepkit.decode import decode_column
 from prepkit.labels import decode_label
 from prepkit.profile.measure import LabelTally, Measured
-from prepkit.profile.view import Split
+from prepkit.profile.view import Split, cells_missing
 from prepkit.scan import Coded
 from prepkit.scan.duplicates import row_hashes
 from prepkit.source import RawChunk, Source
@@ -32,12 +32,14 @@ def compare(measured: Measured, source: Source) -> Split:
     seen: dict[str, Counter[Any]] = {c.name: Counter() for c in words}
     labels, rows, known = LabelTally(), 0, 0
     lacking: tuple[str, ...] = ()
+    gone: Counter[str] = Counter()
     for chunk in source.chunks():
         lacking = _lacking(spec.columns, chunk)
         decoded = _decoded(spec.columns, chunk)
         rows += len(chunk)
         if not lacking:
             known += measured.duplicates.among(row_hashes(decoded, measured.hashed))
+        gone.update({n: int(np.count_nonzero(cells_missing(v))) for n, v in decoded.items() if not spec[n].shape})
         for name, counts in seen.items():
             if name in decoded:
                 _count(counts, decoded[name])
@@ -52,6 +54,7 @@ def compare(measured: Measured, source: Source) -> Split:
         known,
         labels if labels.counts else None,
         lacking,
+        {n: k / max(rows, 1) for n, k in gone.items()},
         {n: w for n, w in unseen.items() if w},
         {n: w for n, w in absent.items() if w},
     )

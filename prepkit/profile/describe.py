@@ -181,11 +181,21 @@ def _number_bars(
         place = np.searchsorted(numbers.values, np.where(known, values, numbers.values[0]))
         return _bars([_written(v, kind) for v in numbers.values], place, known, classes, n_classes)
     edges = _edges(numbers)
-    place = np.searchsorted(edges[1:-1].astype(values.dtype), values, side="right")
+    place = _bins(values, edges)
     names = [_written(e, kind) for e in edges]
     labels = [f"[{a}, {b})" for a, b in itertools.pairwise(names)]
     labels[-1] = labels[-1][:-1] + "]"
     return _bars(labels, place, known, classes, n_classes, tuple(edges.tolist()))
+
+
+@np.errstate(invalid="ignore", over="ignore")  # of cells that are missing, and of numbers beyond 1e154
+def _bins(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """The bin of each number, as the inner edges say, which are of equal distances: so there is nothing to search."""
+    inner = edges[1:-1]
+    if len(inner) < 2:
+        return np.searchsorted(inner, values, side="right")
+    steps = (values.astype(np.float64) - inner[0]) * ((len(inner) - 1) / (inner[-1] - inner[0]))
+    return np.where(steps < 0, 0, np.fmin(np.fmax(steps, 0.0), len(inner) - 1) + 1).astype(np.int64)
 
 
 def _edges(numbers: Distinct) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -113,7 +112,7 @@ def measure(
             decoded, part = _columns(entry, chunk, tallies, drawn["places"], pool)
             classes = _classes(chunk, spec, labels)
             if repeated:
-                duplicates.update(_hashes(decoded, hashed, len(chunk), pool), classes)
+                duplicates.update(row_hashes(decoded, hashed), classes)
             if classes is not None:
                 part["classes", ""] = classes[drawn["places"]]
             sampler.add({"rows": drawn["rows"], "hashes": drawn["hashes"], **part})
@@ -168,14 +167,6 @@ def _classes(chunk: RawChunk, spec: Spec, labels: LabelTally | None) -> np.ndarr
         return None
     assert spec.label is not None and chunk.label is not None
     return labels.update(decode_label(chunk.label, spec.label.form, spec.label.name), chunk.label)
-
-
-def _hashes(decoded: Mapping[str, Any], columns: tuple[str, ...], n: int, pool: ThreadPoolExecutor) -> np.ndarray:
-    """`row_hashes`, some rows in each thread."""
-    cuts = [n * i // THREADS for i in range(THREADS + 1)]
-    pieces = [slice(a, b) for a, b in itertools.pairwise(cuts)]
-    parts = pool.map(lambda rows: row_hashes({name: decoded[name][rows] for name in columns}, columns), pieces)
-    return np.concatenate(list(parts))
 
 
 def _with_classes(spec: Spec, labels: LabelTally | None) -> tuple[Spec, np.ndarray | None]:

@@ -56,6 +56,7 @@ class Tally:
     high_at: Any = None
     counts: Counter[Any] = field(default_factory=Counter)
     cut: bool = False
+    _last: Any = None  # the dictionary of the last chunk, and which of its words are odd
 
     def update(self, values: Any, raw: Any) -> None:
         """Take in a chunk of the column, decoded, and as it came in (strings as a dictionary, if they are words)."""
@@ -135,18 +136,26 @@ class Tally:
 
     def _spellings(self, codes: np.ndarray, raw: Any, *, some_missing: bool) -> None:
         """How missing cells were written, and how many others have outer spaces."""
-        words = raw.dictionary.cast(pa.large_binary()).cast(pa.large_string())
-        spaced = pc.not_equal(pc.utf8_trim(words, characters=SPACES), words).fill_null(False)
-        invisible = pc.match_substring_regex(words, INVISIBLE).fill_null(False)
-        if not (some_missing or pc.any(spaced).as_py() or pc.any(invisible).as_py()):
+        if self._last is None or not raw.dictionary.equals(self._last[0]):  # chunks often have the same
+            self._last = (raw.dictionary, *_odd(raw.dictionary))
+        words, spaced, invisible = self._last
+        if not (some_missing or spaced.any() or invisible.any()):
             return
         places = raw.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False) + 1
         gone = np.bincount(places[codes < 0], minlength=len(words) + 1)
         for place in np.flatnonzero(gone).tolist():
-            self._marked(words[place - 1].as_py() if place else None, int(gone[place]))
+            self._marked(strings(words[place - 1 : place])[0] if place else None, int(gone[place]))
         rows = (np.bincount(places, minlength=len(words) + 1) - gone)[1:]
-        self.spaced += int(rows[spaced.to_numpy(zero_copy_only=False)].sum())
-        self.invisible += int(rows[invisible.to_numpy(zero_copy_only=False)].sum())
+        self.spaced += int(rows[spaced].sum())
+        self.invisible += int(rows[invisible].sum())
+
+
+def _odd(words: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Which words have outer spaces, and which have characters that cannot be seen."""
+    texts = words.cast(pa.large_binary()).cast(pa.large_string())
+    spaced = pc.not_equal(pc.utf8_trim(texts, characters=SPACES), texts).fill_null(False)
+    invisible = pc.match_substring_regex(texts, INVISIBLE).fill_null(False)
+    return tuple(np.asarray(found.to_numpy(zero_copy_only=False), bool) for found in (spaced, invisible))  # type: ignore[return-value]
 
 
 def is_text(raw: Any) -> bool:

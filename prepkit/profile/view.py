@@ -31,6 +31,7 @@ class Split:
         seen: rows whose features a row of the first has, too; an estimate where the first has more than its hashes.
         label: its classes; None without labels.
         lacking: columns that it does not have.
+        missing: of each column, the share of cells without a value.
         unseen: for columns of categories, those that the first has not, and their rows.
         absent: for columns of categories, how many of those of the first it does not have.
     """
@@ -39,6 +40,7 @@ class Split:
     seen: int
     label: LabelTally | None
     lacking: tuple[str, ...]
+    missing: Mapping[str, float]
     unseen: Mapping[str, Mapping[str, int]]
     absent: Mapping[str, tuple[str, ...]]
 

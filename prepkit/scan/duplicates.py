@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,7 @@ from prepkit.scan.vocabulary import Coded
 
 CAP = 2**20  # hashes held, with their counts 16 MB, and for some time twice as many
 PIECE = 16_384  # rows at a time, so that the intermediate arrays stay in the cache
+THREADS = 2
 CLASS_BITS = 12
 CLASSES = 2**CLASS_BITS - 1  # that are told apart; further ones share a number with an earlier one
 _CLASS = np.uint64(CLASSES)
@@ -42,13 +44,28 @@ def row_hashes(decoded: Mapping[str, Any], columns: Sequence[str]) -> np.ndarray
     n = len(decoded[columns[0]]) if columns else 0
     words = {name: _hashes_of(column.values) for name in columns if isinstance(column := decoded[name], Coded)}
     out = np.zeros(n, np.uint64)
-    for start in range(0, n, PIECE):
+
+    def fill(start: int) -> None:
         rows = slice(start, start + PIECE)
-        hashes = out[rows]
         for name in columns:
             for bits in _bits(decoded[name], rows, words.get(name)):
-                _stir(hashes, bits)
-        _finish(hashes)
+                _stir(out[rows], bits)
+        _finish(out[rows])
+
+    if n <= 2 * PIECE:
+        for start in range(0, n, PIECE):
+            fill(start)
+    else:
+        with ThreadPoolExecutor(THREADS) as pool:  # numpy works outside of Python's lock
+            for _ in pool.map(fill, range(0, n, PIECE)):
+                pass
+    return out
+
+
+def mixed(numbers: np.ndarray) -> np.ndarray:
+    """Scatter uint64 numbers, be they 0, 1, 2, ..., evenly over all of uint64, each to another one."""
+    out = np.asarray(numbers + _GOLDEN)
+    _finish(out)
     return out
 
 
@@ -95,7 +112,8 @@ def _hashes_of(values: Sequence[Any]) -> np.ndarray:
     """The hash of a missing value, then of each of `values`."""
     from pandas.util import hash_array  # it takes a third of a second to import
 
-    words = np.array([v if isinstance(v, str) else str(v) for v in values], dtype=object)
+    plain = values if len(values) and isinstance(values[0], str) else list(map(str, values))
+    words = np.array(plain, dtype=object)
     found = hash_array(words, categorize=False) if len(words) else np.empty(0, np.uint64)
     return np.concatenate([[_NOTHING], found])
 
@@ -157,8 +175,10 @@ class Duplicates:
         """Rows whose features equal those of a row of another class; rows without a class do not count."""
         keys, counts = self._sorted()
         known = (keys & _CLASS) > 0
-        keys, counts = keys[known], counts[known]
-        alike = keys[1:] & ~_CLASS == keys[:-1] & ~_CLASS
+        keys, counts = (keys, counts) if known.all() else (keys[known], counts[known])
+        alike = keys[1:] ^ keys[:-1] <= _CLASS
+        if not alike.any():
+            return 0
         several = np.zeros(len(keys), bool)
         several[1:] |= alike
         several[:-1] |= alike

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from prepkit.finding import Finding
+from prepkit.profile.describe import distinct_numbers
 from prepkit.profile.judge.found import percent, rounded
 from prepkit.profile.view import View
 from prepkit.scan import Coded
+from prepkit.scan.duplicates import row_hashes
 
 # Rules of thumb.
 MUCH = 0.01  # share of the rows
@@ -24,7 +26,7 @@ def repeated(view: View) -> Iterator[Finding]:
     n = found.repeated
     if not n:
         return
-    expected = _expected(view)
+    expected = expected_by_chance(view)
     chance = expected >= BY_CHANCE * n
     evidence = {"rows": n, "percent": percent(n, rows), "expected_by_chance": rounded(expected), "exact": found.exact}
     advice = (
@@ -36,32 +38,40 @@ def repeated(view: View) -> Iterator[Finding]:
     yield Finding("rows.duplicate", severity, "rows", evidence, advice)  # type: ignore[arg-type]
 
 
-def _expected(view: View) -> float:
-    """How many rows would repeat another if the columns were independent: pairs, by the chance that a pair agrees."""
-    logs = 0.0
+def expected_by_chance(view: View) -> float:
+    """How many rows would repeat another if the columns were independent: pairs, by the chance that a pair agrees.
+
+    Judged by the rows of the sample that repeat no other, lest copies be taken for frequent values.
+    """
+    sample, rows = view.measured.sample, float(view.measured.rows)
+    once = np.unique(row_hashes(sample.columns, view.measured.hashed), return_index=True)[1]
+    chance = 1.0
     for name in view.measured.hashed:
-        values = view.measured.sample.columns[name]
+        values = sample.columns[name][once]
         if isinstance(values, Coded):
             counts = np.bincount(values.codes + 1)
         elif values.ndim > 1:
             return 0.0
         else:
-            numbers = view.numbers[name]
+            numbers = distinct_numbers(values)
             counts = np.append(numbers.counts, len(values) - numbers.total)
-        share = counts / max(counts.sum(), 1)
-        logs += float(np.log(max((share**2).sum(), 1e-300)))
-    if view.measured.label:
-        counts = np.array([*view.measured.label.counts.values(), view.measured.label.missing])
-        logs += float(np.log(((counts / max(counts.sum(), 1)) ** 2).sum()))
-    rows = float(view.measured.rows)
-    return min(rows * (rows - 1) / 2 * float(np.exp(logs)), rows)
+        chance *= _same_twice(counts)
+    if sample.classes is not None:
+        chance *= _same_twice(np.bincount(sample.classes[once] + 1))
+    return min(rows * (rows - 1) / 2 * chance, rows)
+
+
+def _same_twice(counts: np.ndarray) -> float:
+    """The chance that two different rows have the same value."""
+    n = float(counts.sum())
+    return float((counts * (counts - 1.0)).sum() / (n * (n - 1))) if n > 1 else 1.0
 
 
 def contradictory(view: View) -> Iterator[Finding]:
     n, rows = view.measured.duplicates.contradictory, view.measured.rows
     if view.measured.label is None or not n:
         return
-    chance = _expected(view) >= BY_CHANCE * n
+    chance = expected_by_chance(view) >= BY_CHANCE * n
     evidence = {"rows": n, "percent": percent(n, rows), "exact": view.measured.duplicates.exact}
     advice = "rows with the same features have different classes: no model can tell them apart; look which is right"
     severity = "info" if chance or n < MUCH * rows / 2 else "warning"

@@ -7,24 +7,30 @@ from collections.abc import Iterator
 from prepkit.finding import Finding
 from prepkit.labels import clean
 from prepkit.profile.judge.found import on_column, on_columns, percent, quoted
-from prepkit.profile.judge.rows import BY_CHANCE
-from prepkit.profile.judge.rows import _expected as expected_by_chance
+from prepkit.profile.judge.rows import BY_CHANCE, expected_by_chance
 from prepkit.profile.view import Split, View
 
-MUCH = 0.01  # share of its rows; a rule of thumb
+MUCH = 0.01  # share of its rows; a rule of thumb, like the next
+EMPTIER = 0.2  # share of missing cells, by which it exceeds that of the training rows
 
 
 def splits(view: View) -> Iterator[Finding]:
     for name, split in view.splits.items():
-        yield from _columns(name, split)
+        yield from _columns(view, name, split)
         yield from _rows(view, name, split)
         yield from _labels(view, name, split)
 
 
-def _columns(name: str, split: Split) -> Iterator[Finding]:
+def _columns(view: View, name: str, split: Split) -> Iterator[Finding]:
     if split.lacking:
         advice = f"{name!r} does not have them: rename or add them, empty if need be"
         yield on_columns("split.columns", "error", list(split.lacking), advice, "", split=name)
+    for column, share in split.missing.items():
+        usual = view.columns[column].missing / max(view.columns[column].cells, 1)
+        if share - usual >= EMPTIER:
+            evidence = {"split": name, "percent_missing": percent(share, 1), "usually": percent(usual, 1)}
+            advice = "cells are missing there that are not here: are they written in another way, or of another kind?"
+            yield on_column("split.missing", "warning", column, advice, "Validate()", **evidence)
     for column, words in split.unseen.items():
         rows = sum(words.values())
         evidence = {"split": name, "categories": len(words), "rows": rows, "examples": quoted(words)}
