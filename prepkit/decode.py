@@ -159,13 +159,18 @@ def _plain_numbers(raw: Any, column: Column) -> np.ndarray | None:
     markers, some_are_numbers = _markers(column.missing)
     with contextlib.suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):
         if not some_are_numbers:
-            return raw.cast(pa.float64()).to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+            return _without_words(raw.cast(pa.float64()).to_numpy(zero_copy_only=False))
     trimmed = pc.utf8_trim(_as_text(raw, column.name), characters=SPACES)
     try:
         numbers = pc.if_else(pc.is_in(trimmed, markers), None, trimmed).cast(pa.float64())
     except pa.ArrowInvalid:
         return None
-    return numbers.to_numpy(zero_copy_only=False)  # type: ignore[no-any-return]
+    return _without_words(numbers.to_numpy(zero_copy_only=False))
+
+
+def _without_words(numbers: np.ndarray) -> np.ndarray | None:
+    """None where pyarrow has taken "inf" for a number, which `parse.number` does not."""
+    return None if np.isinf(numbers).any() else numbers
 
 
 @lru_cache
