@@ -1,4 +1,4 @@
-"""Which rows and cells come in, under which policy, from whatever source; parity/ shows that the rules are pandera's."""
+"""Which rows and cells come in, under which policy, from whatever source; parity/ shows that rules are pandera's."""
 
 from __future__ import annotations
 
