@@ -236,12 +236,15 @@ def _check_composition(stages: Sequence[Any]) -> None:
             changed |= dict.fromkeys(named, ("encoded", whence))
 
 
-def load(path: str | Path, functions: storage.Functions | None = None) -> Prepared | FittedPipeline:
+def load(
+    path: str | Path, functions: storage.Functions | None = None, *, rows: bool = True
+) -> Prepared | FittedPipeline:
     """What `save` wrote: a `Prepared`, or a `FittedPipeline` that was saved by itself.
 
     Args:
         path: the directory.
         functions: those of `Map` stages, by name; functions are not saved.
+        rows: whether the training rows are wanted; if not, only the pipeline is read.
 
     Raises:
         PrepkitError: if it is damaged, was written by a newer prepkit, or is something else.
@@ -254,7 +257,7 @@ def load(path: str | Path, functions: storage.Functions | None = None) -> Prepar
     except (KeyError, TypeError, AttributeError) as error:
         raise PrepkitError(f"{path} is damaged ({error!r}): save it again.") from error
     fitted = FittedPipeline(recipe, flow, metadata)
-    if saved.shards is None:
+    if saved.shards is None or not rows:
         return fitted
     prepared = _with_rows(fitted, saved.shards)
     return replace(prepared, refused=saved.quarantine)

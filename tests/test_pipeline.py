@@ -307,3 +307,12 @@ def test_a_reason_in_recommended_recipes_survives_json():
     assert again == recipe
     assert all(s.reason for s in again.stages)
     assert [s.reason for s in again.stages] == [s.reason for s in recipe.stages]
+
+
+def test_the_pipeline_of_what_was_prepared_by_itself(tmp_path):
+    prepared = pk.Pipeline([pk.Rescale()]).prepare({"x": [1.0, 2.0], "y": [0, 1]}, label="y")
+    prepared.save(tmp_path / "prepared")
+    fitted = pk.load(tmp_path / "prepared", rows=False)
+    assert isinstance(fitted, pk.FittedPipeline)
+    assert fitted.metadata == prepared.metadata
+    assert fitted.flow.learned == tuple(prepared.pipeline.flow.learned)
