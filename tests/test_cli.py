@@ -190,14 +190,15 @@ class Terminal(io.StringIO):
         return True
 
 
+@pytest.mark.parametrize("command, doing", [("prepare", "reading"), ("profile", "looking")])
 @pytest.mark.parametrize("quiet", [False, True])
-def test_progress_is_drawn_on_a_terminal_only(quiet, monkeypatch, capsys):
+def test_progress_is_drawn_on_a_terminal_only(command, doing, quiet, monkeypatch, capsys):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
-    assert run("prepare", "train.csv", "--label", "label", *["--quiet"] * quiet) == 0
-    assert ("reading" in terminal.getvalue()) == (not quiet)
-    assert "reading" not in capsys.readouterr().out
+    assert run(command, "train.csv", "--label", "label", *["--quiet"] * quiet) == 0
+    assert (doing in terminal.getvalue()) == (not quiet)
+    assert doing not in capsys.readouterr().out
 
 
 def test_demo_trains_and_serves(capfd, tmp_path):
@@ -305,7 +306,7 @@ BAD_PROFILE: dict[str, tuple[list[str], int, str]] = {
 
 
 @pytest.mark.parametrize("case", BAD_PROFILE)
-def test_what_profile_cannot_do_is_said_before_the_work_is_done(case, capfd):
+def test_what_profile_cannot_do_is_said_on_standard_error(case, capfd):
     arguments, code, message = BAD_PROFILE[case]
     Path("bad.csv").write_bytes(b"a,label\n1,0\n2,1,1\n")
     Path("there.html").mkdir()
@@ -318,6 +319,12 @@ def test_what_profile_cannot_do_is_said_before_the_work_is_done(case, capfd):
     if code == 1:
         assert ours(errors).startswith("prepkit: ") and len(ours(errors).splitlines()) <= 3
     assert {p: p.read_bytes() if p.is_file() else b"" for p in Path().rglob("*")} == before
+
+
+def test_where_reports_go_is_checked_before_the_work_is_done(monkeypatch, capfd):
+    monkeypatch.setattr("prepkit.profile.profile.profile", lambda *_, **__: pytest.fail("the work was done"))
+    assert profiled("--out", "no/r.html") == 1
+    assert profiled("--json", "no/r.json") == 1
 
 
 def test_the_commands_mirror_the_library():

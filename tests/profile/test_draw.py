@@ -8,7 +8,7 @@ import re
 import pytest
 
 from prepkit.finding import Finding
-from prepkit.profile.data import LabelProfile
+from prepkit.profile.data import Bars, LabelProfile
 from prepkit.profile.draw import line, shown, table, values
 from prepkit.profile.page import html
 from prepkit.report.terminal import as_text
@@ -138,6 +138,19 @@ def test_a_finding_about_several_columns_marks_each():
     assert "✖ job " in text and "✖ one " in text and "✖ age" not in text
     assert [c.name for c in shown(profile, 2)] == ["job", "one"]
     assert {"#c1", "#c8"} <= {a["href"] for name, a in checked(html(profile)).elements if name == "a"}
+
+
+def test_notes_mark_no_column():
+    profile = dataclasses.replace(PROFILE, findings=(Finding("x", "info", "column 'age'"),))
+    assert re.search(r"^  age ", drawn(profile), re.M)
+
+
+def test_yes_and_no_are_told_by_their_shares():
+    bars = Bars(("false", "true"), (30, 70))
+    flag = column("flag", "boolean", mean=0.7, std=0.4, quantiles=(0.0,) * 3 + (1.0,) * 6, bars=bars)
+    assert values(flag) == "true 70 %, false 30 %"
+    page = html(dataclasses.replace(PROFILE, columns=(flag,), findings=()))
+    assert "std" not in checked(page).words and "true: 70 rows, 70 %" in page
 
 
 def test_a_finding_about_the_label_is_not_one_about_a_column_of_its_name():

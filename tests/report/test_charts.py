@@ -80,6 +80,7 @@ def test_bins_that_reach_far_are_set_apart():
     assert {"&lt; 1", "≥ 3"} <= set(re.findall(r">([^<>]*)</text>", svg))
     near = charts.histogram([1, 2, 3], [0, 1, 2, 3.4])
     assert "cut" not in near and "≥" not in near
+    assert "cut" in charts.histogram([1, 2, 3], [0, 2, 3, 4])
     one_side = charts.histogram([1, 2, 3], [0, 1, 2, 9])
     assert one_side.count('class="cut"') == 1 and ">≥ 2<" in one_side and ">0<" in one_side
 
