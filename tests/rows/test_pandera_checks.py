@@ -128,7 +128,7 @@ def test_a_row_without_any_value_keeps_checks_that_pass_over_missing_cells():
 
 
 def test_one_of_panderas_own_on_whole_rows():
-    frame = pd.DataFrame({"x": [1.0, -1.0, 5.0], "z": [0.0, np.nan, 9.0]})
+    frame = pd.DataFrame({"x": [1.0, -1.0, 5.0, 2.0], "z": [0.0, np.nan, 9.0, np.nan]})
     schema = pa.DataFrameSchema({n: pa.Column(nullable=True) for n in frame}, checks=pa.Check.in_range(0, 8))
     assert of_pandera(schema, frame) == broken(schema, frame) == {"in_range(0, 8)": [1, 2]}
 

@@ -97,13 +97,14 @@ PATTERNS = st.recursive(
     ),
     max_leaves=6,
 )
-TEXTS = st.lists(st.text("abAB1_ é-.{,}2Z", max_size=5), min_size=1, max_size=20)
+TEXTS = st.lists(st.text("abAB1_ é-.{,}2Z\n", max_size=5), min_size=1, max_size=20)
 
 
 @settings(max_examples=150)
 @given(PATTERNS, TEXTS, st.sampled_from([0, re.I, re.S, re.M, re.X, re.I | re.A]))
 @example("a{,3}", ["aa", "a{,3}", ""], 0)
 @example(r"\w+", ["Müller"], 0)
+@example(r"a\Z", ["a\nb"], re.M)
 @example("a b # two letters", ["ab", "a b"], re.X)
 def test_means_what_python_means(pattern, texts, flags):
     compiled = re.compile(pattern, flags)

@@ -409,6 +409,14 @@ def lower(frame):
         ({"day": pa.Column(checks=pa.Check.ge("soon"))}, "which are times, with 'soon' of type str"),
         ({"age": pa.Column(checks=pa.Check.isin(["a", "b"]))}, "which are numbers, with 'a' of type str"),
         ({"job": pa.Column(checks=pa.Check.eq(True))}, "which are strings, with True of type bool"),
+        (
+            {"age": pa.Column(checks=[pa.Check.ge(3), pa.Check.lt(3)])},
+            "greater_than_or_equal_to(3) and less_than(3) of column 'age' contradict each other",
+        ),
+        (
+            {"job": pa.Column(pa.Category(["cook"]), pa.Check.isin(["smith"]))},
+            "isin(['cook']) and isin(['smith']) of column 'job' contradict each other",
+        ),
         ({"age": pa.Column(checks=pa.Check.ge(np.nan))}, "greater_than_or_equal_to(nan) of column 'age' compares with"),
     ],
 )
