@@ -51,7 +51,8 @@ def together(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     alike: dict[Any, list[Finding]] = {}
     for f in findings:
         single = f.where.startswith("column ")
-        alike.setdefault((f.code, f.severity, f.stage) if single else (f.code, id(f)), []).append(f)
+        stage = f.stage.partition("(")[0] if f.stage.startswith("Drop(") else f.stage
+        alike.setdefault((f.code, f.severity, stage) if single else (f.code, id(f)), []).append(f)
     out = []
     for group in alike.values():
         out += group if len(group) < ALIKE else [_one(group)]
@@ -65,4 +66,5 @@ def _one(group: Sequence[Finding]) -> Finding:
         values = [f.evidence.get(key) for f in group]
         if all(isinstance(v, int | float) and not isinstance(v, bool) for v in (first, *values)):
             evidence |= {f"least {key}": min(values), f"most {key}": max(values)}  # type: ignore[type-var]
-    return Finding(group[0].code, group[0].severity, named(names), evidence, group[0].advice, group[0].stage)
+    stage = f"Drop({names!r})" if group[0].stage.startswith("Drop(") else group[0].stage
+    return Finding(group[0].code, group[0].severity, named(names), evidence, group[0].advice, stage)
