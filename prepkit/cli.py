@@ -127,7 +127,7 @@ def _compared(file: str, against: Path) -> Drawn:
     import prepkit as pk
     from prepkit.profile.drift import drift_html, drift_table
 
-    loaded = pk.load(against)
+    loaded = pk.load(against, rows=False)
     fitted = loaded.pipeline if isinstance(loaded, pk.Prepared) else loaded
     found = fitted.compare(file)
     return found, lambda: drift_table(found), lambda: drift_html(found)
