@@ -14,18 +14,20 @@ from prepkit.errors import PrepkitError
 from prepkit.rows.contradictions import refuse_contradictions
 from prepkit.rows.pandera_checks import run_by_pandera
 from prepkit.rows.schema_checks import (
-    Cells,
     about_strings,
     cells_of,
     checks_of,
+    column_of,
     expanded,
+    names_of,
     rule_of,
     text_of,
 )
 from prepkit.rows.schema_files import as_schema
+from prepkit.rows.schema_of import schema_of
 from prepkit.rows.schema_store import code_of, schema_from_json, schema_to_json
 from prepkit.rows.schema_types import categories_of, dtype_name, kind_of
-from prepkit.rules import CHECKS, Policy, Rule
+from prepkit.rules import Policy, Rule
 from prepkit.spec import Kind, Spec
 
 __all__ = [
@@ -70,25 +72,15 @@ def compiled(schema: Any, spec: Spec, policy_of: Callable[[Rule], Policy], *, fi
         age: in_range(0, 120)
     """
     _refuse_transforms(schema)
-    names = _names(spec)
+    names = names_of(spec)
     _check_columns(schema, spec, names)
     rules = [
         rule if rule.policy == "warn" else replace(rule, policy=policy_of(rule))
         for rule in (*_of_columns(schema, spec, names, finite), *_of_rows(schema, spec, names))
     ]
-    cells = {name: cells_of(_column(spec, name)) for name in names}
+    cells = {name: cells_of(column_of(spec, name)) for name in names}
     refuse_contradictions(rules, cells)
     return tuple(rules)
-
-
-def _names(spec: Spec) -> tuple[str, ...]:
-    """The columns, and the label where it is one."""
-    label = spec.label.name if spec.label is not None else None
-    return spec.names if label is None or label in spec else (*spec.names, label)
-
-
-def _column(spec: Spec, name: str) -> Any:
-    return spec[name] if name in spec else spec.label  # noqa: SIM401 (a Spec has no get)
 
 
 def _refuse_transforms(schema: Any) -> None:
@@ -164,7 +156,7 @@ def _of_columns(schema: Any, spec: Spec, names: Sequence[str], finite: bool) -> 
     label = spec.label.name if spec.label is not None else None
     checks = iter(checks_of(schema, names))
     for name, column in expanded(schema, names):
-        of_label, held = name == label, _column(spec, name)
+        of_label, held = name == label, column_of(spec, name)
         dtype = schema.dtype if schema.dtype is not None else column.dtype
         yield from _of_type(dtype, held, name, column.nullable, finite, of_label)
         for _ in column.checks:
@@ -234,69 +226,3 @@ def kinds_of(schema: Any, names: Sequence[str]) -> dict[str, Kind]:
         if kind is not None:
             kinds[name] = kind
     return kinds
-
-
-def schema_of(rules: Sequence[Rule], spec: Spec) -> Any:
-    """A pandera schema that says the same as `rules`, to be printed, edited, saved and given back.
-
-    Args:
-        rules: such as `compiled` makes; those that are code are left out.
-        spec: the columns as they come in.
-
-    Returns:
-        A `pandera.pandas.DataFrameSchema` of the columns that have rules.
-
-    Example:
-        >>> from prepkit.spec import Column
-        >>> rule = Rule(("age",), "less_than", {"max_value": 120}, "less_than(120)")
-        >>> schema_of([rule], Spec((Column("age", "numeric"),))).columns["age"].checks
-        [<Check less_than: less_than(120)>]
-    """
-    import pandera.pandas as pa
-
-    names = [n for n in _names(spec) if any(r.columns == (n,) for r in rules)]
-    columns = {n: _column_of([r for r in rules if r.columns == (n,)], cells_of(_column(spec, n))) for n in names}
-    together = [r for r in rules if r.check == "unique" and len(r.columns) > 1]
-    keep = together[0].arguments["keep"] if together else "all"
-    unique = [list(r.columns) for r in together] or None
-    return pa.DataFrameSchema(columns, unique=unique, report_duplicates=keep)
-
-
-def _column_of(rules: Sequence[Rule], cells: Cells) -> Any:
-    import pandera.pandas as pa
-
-    by_check = {r.check: r for r in rules}
-    dtype = by_check["dtype"].arguments["dtype"] if "dtype" in by_check else None
-    nullable = "nullable" not in by_check
-    if nullable and dtype is not None and dtype.startswith(("int", "uint")):
-        dtype = dtype.replace("int", "Int").replace("u", "U")
-    unique = by_check.get("unique")
-    return pa.Column(
-        str if dtype == "string" else "boolean" if dtype == "bool" and nullable else dtype,
-        [_check_of(r, cells) for r in rules if r.check in CHECKS[3:]],
-        nullable=nullable,
-        unique=unique is not None,
-        report_duplicates=unique.arguments["keep"] if unique else "all",
-    )
-
-
-def _check_of(rule: Rule, cells: Cells) -> Any:
-    import pandas as pd
-    import pandera.pandas as pa
-
-    def told(key: str, value: Any) -> Any:
-        if isinstance(value, list):
-            return [told("", v) for v in value]
-        if cells == "times" and not key.startswith("include_"):
-            return pd.Timestamp(value, unit="s")
-        return value
-
-    arguments = {k: told(k, v) for k, v in rule.arguments.items() if v is not None}
-    if "python" in arguments:
-        arguments = {"pattern": arguments["python"]}
-    check = getattr(pa.Check, rule.check)(
-        **arguments, ignore_na=rule.ignore_missing, raise_warning=rule.policy == "warn"
-    )
-    if rule.text != check.error:
-        check.error = rule.text
-    return check

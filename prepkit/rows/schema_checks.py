@@ -15,7 +15,7 @@ import numpy as np
 from prepkit.errors import PrepkitError
 from prepkit.rows.regex import for_re2
 from prepkit.rules import CHECKS, RANGES, Rule
-from prepkit.spec import Column, Label
+from prepkit.spec import Column, Label, Spec
 
 # The last are numbers that are categories, or a column of which no value has been seen: strings may come.
 Cells = Literal["numbers", "times", "strings", "categories"]
@@ -76,6 +76,17 @@ def cells_of(column: Column | Label) -> Cells:
     if column.kind in ("categorical", "text"):
         return "strings" if column.dtype == "string" else "categories"
     return "times" if column.kind == "datetime" else "numbers"
+
+
+def names_of(spec: Spec) -> tuple[str, ...]:
+    """The columns, and the label where it is one."""
+    label = spec.label.name if spec.label is not None else None
+    return spec.names if label is None or label in spec else (*spec.names, label)
+
+
+def column_of(spec: Spec, name: str) -> Any:
+    """The column of this name, or the label."""
+    return spec[name] if name in spec else spec.label  # noqa: SIM401 (a Spec has no get)
 
 
 def rule_of(check: Any, text: str, column: str, cells: Cells, *, of_label: bool = False) -> Rule:
