@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +28,9 @@ def prepare(
     valid: Annotated[str | None, typer.Option(help="Validation data, transformed by the same numbers.")] = None,
     test: Annotated[str | None, typer.Option(help="Test data, likewise.")] = None,
     recipe: Annotated[Path | None, typer.Option(help="Recipe as JSON; without it one is recommended.")] = None,
+    schema: Annotated[
+        Path | None, typer.Option(help="pandera schema, YAML or JSON: rows of TRAIN that break it are kept out.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Directory to write.")] = Path("prepared"),
     batch_size: Annotated[int, typer.Option(help="Rows a batch.")] = 256,
     seed: Annotated[int, typer.Option(help="Of the shuffle.")] = 0,
@@ -38,16 +42,20 @@ def prepare(
     import prepkit as pk
     from prepkit.report.terminal import as_text, summary
     from prepkit.shards import write_transformed
-    from prepkit.storage import check_target
+    from prepkit.storage import QUARANTINE, check_target
 
     check_target(out)  # before the work is done
+    validate = [pk.Validate(schema)] if schema else []
     chosen = pk.Pipeline.from_json(_read(recipe)) if recipe else pk.recommend(train, label=label)
+    chosen = replace(chosen, stages=(*validate, *chosen.stages))
     prepared = chosen.prepare(train, label=label, batch_size=batch_size, seed=seed)
     prepared.save(out)
     (out / "recipe.json").write_text(prepared.pipeline.recipe.to_json() + "\n", "utf-8")
     text = summary(prepared.metadata, repr(prepared.pipeline.recipe))
     (out / "summary.txt").write_text(as_text(text), "utf-8")
     lines = [f"wrote {out}: pk.load({str(out)!r}) gives the dataset, metadata and pipeline"]
+    if (out / QUARANTINE).exists():
+        lines.append(f"wrote {out / QUARANTINE}: the refused rows, with the rules that each broke")
     for name, file in (("valid", valid), ("test", test)):
         if file:
             rows = write_transformed(prepared.pipeline.transform(file, batch_size=8192), out / name)

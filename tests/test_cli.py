@@ -121,6 +121,24 @@ def test_a_recipe_written_by_hand(capfd):
     assert prepared.metadata.labels == "one_hot"
 
 
+def test_rows_that_break_a_schema_are_kept_out(capfd):
+    schema = {"schema_type": "dataframe", "columns": {"age": {"dtype": "int64", "checks": {"le": 80}}}}
+    Path("schema.json").write_text(json.dumps(schema))
+    told = ("--label", "label", "--schema", "schema.json")
+    assert run("prepare", "train.csv", *told) == 1  # more than a tenth of the rows
+    assert "are refused, and max_refused=0.1 allows fewer" in ours(capfd.readouterr().err)
+    schema["columns"]["age"]["checks"] = {"le": 88}
+    Path("schema.json").write_text(json.dumps(schema))
+    assert run("prepare", "train.csv", *told) == 0
+    out = capfd.readouterr().out
+    refused = pd.read_parquet("prepared/quarantine.parquet")
+    n = int((pd.read_csv("train.csv")["age"] > 88).sum())
+    assert n and len(refused) == n
+    assert f"{n} age: less_than_or_equal_to(88)" in out and "prepared/quarantine.parquet" in out
+    assert run("prepare", "train.csv", "--label", "label", "--recipe", "prepared/recipe.json", "--out", "again") == 0
+    assert pd.read_parquet("again/quarantine.parquet").equals(refused)
+
+
 def test_it_is_run_again_into_the_same_directory(capfd):
     for _ in range(2):
         assert run("prepare", "train.csv", "--label", "label", "--valid", "valid.csv") == 0

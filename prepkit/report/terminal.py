@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # it imports TensorFlow, and drawing needs none
 
 
 def summary(metadata: Metadata, recipe: str) -> RenderableType:
-    """What was prepared: columns, recipe, classes, rows, advice for the model."""
+    """What was prepared: columns, recipe, rules that were broken, classes, rows, advice for the model."""
     columns = Table("column", "kind", "missing", "features", "decided", title="columns in", title_justify="left")
     for c in metadata.spec_in.columns[:60]:
         missing = metadata.missing_cells.get(c.name, 0)
@@ -35,6 +35,11 @@ def summary(metadata: Metadata, recipe: str) -> RenderableType:
     for i, name in enumerate(metadata.class_names[:60]):
         weight = "in the rows' weights" if metadata.class_weight is None else f"{metadata.class_weight[i]:.3g}"
         classes.add_row(Text(name), f"{metadata.counts[i]:,}", f"{100 * metadata.prior[i]:.3g} %", weight)
+    rules = Table("rule", "policy", "broken by", "refused", "such as", title="rules", title_justify="left")
+    for rule in metadata.validation:
+        if rule["broken"]:
+            seen = Text(", ".join(rule["examples"]))
+            rules.add_row(Text(rule["rule"]), rule["policy"], f"{rule['broken']:,}", f"{rule['refused']:,}", seen)
     a = metadata.advice
     bias = ", ".join(f"{b:.3g}" for b in a.initial_bias[:6]) + (", ..." if len(a.initial_bias) > 6 else "")
     lines = [
@@ -44,7 +49,7 @@ def summary(metadata: Metadata, recipe: str) -> RenderableType:
         f"source read {metadata.scans} times to fit",
         f"last layer: Dense({a.units}, activation={a.activation!r}), loss={a.loss!r}, initial bias: {bias}",
     ]
-    return Group(columns, Text(recipe), classes, Text("\n".join(lines)))
+    return Group(columns, Text(recipe), *([rules] if rules.row_count else []), classes, Text("\n".join(lines)))
 
 
 def as_text(renderable: RenderableType, width: int = 120) -> str:
