@@ -194,6 +194,30 @@ def test_an_unseen_class_is_an_error():
     assert (finding.code, finding.severity, finding.evidence["unseen_classes"]) == ("drift.label", "error", ["maybe"])
 
 
+def test_a_few_of_many_rows_beyond_the_range_are_a_note():
+    """More than chance gives, counted against all training rows and not the sample, but fewer than 1 in 1,000."""
+    x = np.random.default_rng(0).random(100_000)
+    (finding,) = compared({"x": x}, {"x": np.where(np.arange(len(x)) < 20, 2.0, x)}).findings
+    assert (finding.code, finding.severity, finding.evidence["n_rows"]) == ("schema.range", "info", 20)
+
+
+def test_what_the_sample_has_not_may_be_in_other_training_rows():
+    job = np.full(100_000, "cook", object)
+    job[[1, 50_001]] = "smith"
+    training = {"job": job, "x": np.arange(len(job)) % 7.0}
+    reference, spec = learned(training)
+    assert (reference.columns["job"].categories, reference.columns["job"].rest) == (("cook",), ())
+    new = {name: values[:1000] for name, values in training.items()}
+    assert compare(reference, spec, new).findings == ()
+    known = compare(reference, spec, new, vocabularies={"job": ["cook"]}).findings
+    assert [(f.code, f.severity) for f in known] == [("schema.unseen", "info")]
+
+
+def test_rare_categories_are_compared_together():
+    drift = compare(*learned(adult("train"), "income"), pd.read_csv(adult("test")).sample(500, random_state=0))
+    assert drift["native-country"].cells == ("United-States", "Mexico", "<other>")
+
+
 # -- kinds of column -------------------------------------------------------------------------------
 
 
