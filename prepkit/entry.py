@@ -76,10 +76,11 @@ class Entry:
 
     def _judged(self, chunk: RawChunk, decoded: Decoded, start: int) -> Verdict:
         assert self.gate is not None
-        label = None
-        if self.raw.label is not None and chunk.label is not None and any(r.of_label for r in self.gate.rules):
+        label, gate = None, self.gate
+        asked = any(gate.asks(i, self.raw) for i in range(len(gate.rules)))
+        if asked and self.raw.label is not None and chunk.label is not None:
             label = decode_label(chunk.label, self.raw.label.form, self.raw.label.name)
-        return self.gate.judge(decoded, chunk.columns, self.raw, label=label, start=start)
+        return gate.judge(decoded, chunk.columns, self.raw, len(chunk), label=label, start=start)
 
     def decode(self, chunk: RawChunk) -> dict[str, Any]:
         """Each column parsed and typed, neither judged nor packed."""
@@ -101,7 +102,7 @@ class Entry:
         """Each block of a chunk, cells healed, no row refused."""
         if self.gate is not None and (self.gate.healing or self.gate.flagged):
             decoded = self.decode(chunk)
-            verdict = self.gate.judge(decoded, chunk.columns, self.raw, rules=self.gate.healing)
+            verdict = self.gate.judge(decoded, chunk.columns, self.raw, len(chunk), rules=self.gate.healing)
             return self.pack(self.gate.heal(decoded, verdict))
         if chunk.matrix is None:
             return self.pack(self.decode(chunk))

@@ -29,7 +29,8 @@ from prepkit.spec import FLOAT32, Column, Spec
 from prepkit.tensors import WORDS, Texts
 
 Decoded = Mapping[str, Any]  # column -> float array (rows,), Coded, or array (rows, *shape) of a tensor
-ByPandera = Callable[[Decoded, Sequence[int], int], Mapping[int, np.ndarray]]
+# Columns, their spec, numbers of rules and the number of the first row -> the rows that break each.
+ByPandera = Callable[[Decoded, Spec, Sequence[int], int], Mapping[int, np.ndarray]]
 SMALL = 2**23  # cells times rules below which a second thread costs more than it brings
 ROW = ""  # in place of a column, where a rule is about the whole row
 
@@ -121,17 +122,19 @@ class Gate:
         decoded: Decoded,
         raw: Mapping[str, Any],
         spec: Spec,
+        n: int,
         *,
         label: Coded | None = None,
         rules: Iterable[int] | None = None,
         start: int = 0,
     ) -> Verdict:
-        """Evaluate rules on decoded rows.
+        """Evaluate rules on `n` decoded rows.
 
         Args:
             decoded: the columns.
             raw: the same as they came, by which a cell that cannot be read is told from one that is missing.
             spec: of the raw columns.
+            n: how many rows there are; of no column that is judged but the label, they do not say it themselves.
             label: decoded, where there is one.
             rules: their numbers; None for all.
             start: the number of the first row, for messages.
@@ -139,12 +142,11 @@ class Gate:
         chosen = range(len(self.rules)) if rules is None else list(rules)
         unread = {n: unreadable(raw.get(n), decoded[n], spec[n]) for n in self._read(chosen, spec)}
         columns = {**decoded} if label is None else {**decoded, LABEL: label}
-        n = rows_of(decoded)
 
         def judged(i: int) -> np.ndarray:
             return self._broken(i, columns, unread)
 
-        alone = [i for i in chosen if self.rules[i].runs != "pandera" and not self._of_absent_label(i, label)]
+        alone = [i for i in chosen if self.rules[i].runs != "pandera" and (label is not None or not self.asks(i, spec))]
         if n * len(alone) < SMALL:
             found = list(map(judged, alone))
         else:
@@ -153,7 +155,7 @@ class Gate:
         broken = {i: rows for i, rows in zip(alone, found, strict=True) if len(rows)}
         asked = [i for i in chosen if self.rules[i].runs == "pandera"]
         if asked and self.by_pandera is not None and n:
-            by_pandera = self.by_pandera(columns, asked, start)
+            by_pandera = self.by_pandera(columns, spec, asked, start)
             broken |= {i: np.flatnonzero(mask) for i, mask in by_pandera.items() if mask.any()}
         return Verdict(n, dict(sorted(broken.items())))
 
@@ -162,30 +164,40 @@ class Gate:
         asked = {self.rules[i].columns[0] for i in rules if self.rules[i].check in ("dtype", "nullable")}
         return {n for n in asked & self._typed if spec[n].dtype == "string" and spec[n].kind not in WORDS}
 
-    def _of_absent_label(self, i: int, label: Coded | None) -> bool:
-        return self.rules[i].of_label and label is None
+    def asks(self, i: int, spec: Spec) -> bool:
+        """Whether the rule wants to know the label."""
+        rule = self.rules[i]
+        return (
+            rule.of_label or any(n not in spec for n in rule.columns) or (rule.runs == "pandera" and not rule.columns)
+        )
 
     def _broken(self, i: int, columns: Mapping[str, Any], unread: Mapping[str, np.ndarray]) -> np.ndarray:
         rule = self.rules[i]
         if rule.check == "unique":
-            return self._repeats(i, self.keys(i, columns))
+            return self._repeats(i, *self.keys(i, columns))
         name = LABEL if rule.of_label else rule.columns[0]
         values = columns[name]
         if rule.of_label and isinstance(values, Coded):
             values = _as_told(values, rule)
         rows = broken_rows(rule, values)
         cannot = unread.get(name)
-        if cannot is None or not len(cannot):
+        if cannot is None or not len(cannot) or rule.check not in ("dtype", "nullable"):
             return rows
         return np.union1d(rows, cannot) if rule.check == "dtype" else np.setdiff1d(rows, cannot)
 
-    def keys(self, i: int, columns: Mapping[str, Any]) -> np.ndarray:
-        """A hash of what each row holds in the columns of a unique rule; one that is no feature is the label."""
-        return row_hashes(columns, [n if n in columns else LABEL for n in self.rules[i].columns])
+    def keys(self, i: int, columns: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Of the rows that have a key under a unique rule, their numbers and a hash of each.
 
-    def _repeats(self, i: int, keys: np.ndarray) -> np.ndarray:
+        A column that is no feature is the label. Cells that are all missing are no key, as pandera has no failure
+        case for them.
+        """
+        names = [n if n in columns else LABEL for n in self.rules[i].columns]
+        there = np.logical_or.reduce([_is_there(columns[n]) for n in names])
+        return np.flatnonzero(there), row_hashes(columns, names)[there]
+
+    def _repeats(self, i: int, rows: np.ndarray, keys: np.ndarray) -> np.ndarray:
         if i in self.repeated:
-            return np.flatnonzero(np.isin(keys, self.repeated[i]))
+            return rows[np.isin(keys, self.repeated[i])]
         keep = self.rules[i].arguments.get("keep", "all")
         _, first, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
         again = counts[inverse] > 1
@@ -194,7 +206,7 @@ class Gate:
         elif keep == "exclude_last":
             last = len(keys) - 1 - np.unique(keys[::-1], return_index=True)[1]
             again[last] = False
-        return np.flatnonzero(again)
+        return rows[again]
 
     def heal(self, decoded: Decoded, verdict: Verdict) -> dict[str, Any]:
         """The columns with cells clipped or made missing as the policies say, and the flags appended."""
@@ -303,6 +315,13 @@ def rows_of(decoded: Decoded) -> int:
 def taken(decoded: Decoded, rows: np.ndarray) -> dict[str, Any]:
     """The rows of a mask, or of numbers."""
     return {name: values[rows] for name, values in decoded.items()}
+
+
+def _is_there(values: Any) -> np.ndarray:
+    if isinstance(values, Coded):
+        return values.codes >= 0
+    there = ~np.isnan(values) if values.dtype.kind == "f" else np.ones(values.shape, bool)
+    return np.asarray(there.reshape(len(values), -1).any(1))
 
 
 def _without(values: Any, rows: np.ndarray) -> Any:

@@ -45,7 +45,7 @@ def with_repeats(gate: Gate, entry: Entry, read: Callable[[], Iterator[RawChunk]
                 "leave the rule out, or check it where the data are made."
             )
         for i in unique:
-            hashes[i].append(gate.keys(i, columns))
+            hashes[i].append(gate.keys(i, columns)[1])
     found = {}
     for i, parts in hashes.items():
         keys, counts = np.unique(np.concatenate(parts), return_counts=True)

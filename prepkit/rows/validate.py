@@ -11,12 +11,13 @@ import numpy as np
 from prepkit.core import Blocks, Known, RowStage, did_you_mean, one_of, taken
 from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
-from prepkit.gate import LABEL, Decoded, Gate
+from prepkit.gate import Decoded, Gate
 from prepkit.rows.check import Validation, checked, refuse_unlearned
+from prepkit.rows.frame import as_frame
 from prepkit.rows.repeats import with_repeats
 from prepkit.rows.schema import as_schema, code_of, compiled, extra_columns, kinds_of, run_by_pandera, schema_to_json
 from prepkit.rules import CHECKS, HEALING, RANGES, Policy, Rule, bounds
-from prepkit.scan import Coded, Lengths, Statistic, Vocabulary
+from prepkit.scan import Lengths, Statistic, Vocabulary
 from prepkit.source import RawChunk, Source, as_source
 from prepkit.source.dataset import TensorDataset
 from prepkit.source.reader import Reader, infer
@@ -158,9 +159,9 @@ class Validate(RowStage[Admission]):
         by_pandera = None
         if any(rule.runs == "pandera" for rule in learned.rules) and self.schema is not None:
 
-            def by_pandera(columns: Decoded, rules: Sequence[int], start: int) -> Mapping[int, np.ndarray]:
+            def by_pandera(columns: Decoded, spec: Spec, rules: Sequence[int], start: int) -> Mapping[int, np.ndarray]:
                 chosen = tuple(learned.rules[i] for i in rules)
-                found = run_by_pandera(self.schema, chosen, as_frame(columns, learned.rules), start)
+                found = run_by_pandera(self.schema, chosen, as_frame(columns, spec, learned.rules), start)
                 return {rules[k]: mask for k, mask in found.items()}
 
         return Gate(learned.rules, learned.flagged, self.max_refused, by_pandera)
@@ -217,8 +218,8 @@ class Validate(RowStage[Admission]):
         if not source.random_access:
             gate = with_repeats(gate, Entry(raw, {}), read)
         used = {n for rule in gate.rules for n in rule.columns}
-        wide = any(rule.runs == "pandera" and not rule.columns for rule in gate.rules)
-        if head.matrix is None and not wide:  # the others need not be read
+        code = any(rule.runs == "pandera" for rule in gate.rules)  # of which nobody knows what it looks at
+        if head.matrix is None and not code:  # the others need not be read
             raw = raw.with_columns(c for c in raw.columns if c.name in used)
         return checked(source, read, Entry(raw, {}, gate))
 
@@ -356,32 +357,3 @@ def gate_of(stages: Sequence[Any], learned: Sequence[Any]) -> Gate | None:
         gate: Gate = stages[0].learned_gate(learned[0])
         return gate
     return None
-
-
-def as_frame(columns: Decoded, rules: Sequence[Rule]) -> Any:
-    """Decoded columns as pandas has them, for checks that are code: the label under its own name."""
-    import pandas as pd
-
-    types = {r.columns[0]: r.arguments["dtype"] for r in rules if r.check == "dtype"}
-    label = next((r.columns[0] for r in rules if r.of_label), None)
-    out = {}
-    for name, values in columns.items():
-        if name == LABEL:
-            if label is not None:
-                out[label] = pd.Series([*values.values, None], dtype=object).take(values.codes).infer_objects()
-        elif isinstance(values, Coded):
-            words = np.array([*values.values, None], object)[values.codes]
-            out[name] = pd.Series(words, dtype="str" if types.get(name, "string") != "category" else "category")
-        elif values.ndim == 1:
-            out[name] = _numbers(values, types.get(name, ""))
-    return pd.DataFrame({n: s.reset_index(drop=True) for n, s in out.items()})
-
-
-def _numbers(values: np.ndarray, dtype: str) -> Any:
-    import pandas as pd
-
-    if dtype.startswith("datetime"):
-        return pd.Series(pd.to_datetime(values, unit="s"))
-    if dtype.startswith(("int", "uint", "bool")) and np.isfinite(values).all():
-        return pd.Series(values.astype(dtype))
-    return pd.Series(values.astype(dtype) if dtype.startswith("float") else values)

@@ -609,3 +609,55 @@ def test_the_checks_that_are_tensor_operations():
     """Lest one drop out unseen."""
     assert len(CHECKS) == 17
     assert pyarrow.__version__
+
+
+# -- rules of the label, and code that looks at other columns ------------------------------------
+
+
+def test_rules_of_the_label_alone():
+    frame = pd.DataFrame({"x": np.arange(6.0), "y": ["no", "yes"] * 3})
+    for check in (pa.Check(lambda s: s == "no", error="no"), pa.Check.isin(["no"])):
+        schema = pa.DataFrameSchema({"y": pa.Column(str, check)})
+        assert pk.Validate(schema).check(frame, "y").failures["row"].tolist() == [1, 3, 5]
+        assert pk.Validate(schema).check(frame).failures["row"].tolist() == [1, 3, 5]
+
+
+def test_missing_cells_are_no_key(tmp_path):
+    frame = pd.DataFrame({"x": [1.0, NAN, NAN, 2.0, 2.0], "z": ["a", None, None, "b", "b"]})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    one = pa.DataFrameSchema({"x": pa.Column(float, nullable=True, unique=True)})
+    both = pa.DataFrameSchema({n: pa.Column(nullable=True) for n in "xz"}, unique=["x", "z"])
+    for data in (frame, tmp_path / "rows.csv"):
+        for schema in (one, both):
+            assert pk.Validate(schema).check(data).failures["row"].tolist() == [3, 4]
+
+
+def test_code_sees_the_types_that_columns_have():
+    frame = pd.DataFrame(
+        {
+            "at": pd.to_datetime(["2024-01-01", "2024-06-01"] * 5),
+            "member": [True, False] * 5,
+            "n": np.arange(10),
+            "y": np.arange(10) % 2,
+        }
+    )
+    schema = pa.DataFrameSchema(
+        {
+            "at": pa.Column(checks=pa.Check(lambda s: s.dt.month == 1, error="January")),
+            "member": pa.Column(checks=pa.Check(lambda s: ~s | s, error="a truth")),
+            "n": pa.Column(checks=pa.Check(lambda s: (s & 1) == 0, error="even")),
+        },
+        checks=pa.Check(lambda f: f["y"] == f["n"] % 2, error="the label agrees"),
+    )
+    for label in ("y", None):
+        failures = pk.Validate(schema).check(frame, label).failures
+        assert failures.groupby("check")["row"].apply(list).to_dict() == {
+            "January": [1, 3, 5, 7, 9],
+            "even": [1, 3, 5, 7, 9],
+        }
+
+
+def test_code_may_group_by_a_column_that_has_no_rule():
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0], "g": ["a", "b", "a", "b"]})
+    check = pa.Check(lambda groups: groups["a"].mean() < groups["b"].mean(), groupby="g", error="a below b")
+    assert pk.Validate(pa.DataFrameSchema({"x": pa.Column(float, check), "g": pa.Column(checks=[])})).check(frame).ok
