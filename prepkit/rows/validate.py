@@ -144,6 +144,23 @@ class Validate(RowStage[Admission]):
         own = (self.on_invalid, dict(self.policies), self.finite, self.max_refused, self.margin)
         return own if self.schema is None else (*own, schema_to_json(self.schema), code_of(self.schema))
 
+    def __repr__(self) -> str:
+        """The settings, and each rule of the schema with its policy and where it runs."""
+        told = {"on_invalid": self.on_invalid, "policies": dict(self.policies), "finite": self.finite}
+        told |= {"max_refused": self.max_refused, "margin": self.margin}
+        settings = ", ".join(f"{k}={v!r}" for k, v in told.items() if v != getattr(type(self), k, {}))
+        if self.schema is None:
+            return f"Validate({settings})"
+        names = [n for n, c in self.schema.columns.items() if not c.regex]
+        kinds = self.kinds(names)
+        columns = tuple(Column(n, kinds.get(n, "numeric"), "float64") for n in names)
+        try:
+            rules = f"\n{self.learned_gate(self._compiled(Spec(columns)))}"
+        except PrepkitError:  # of patterns for names, what they match is not known yet
+            rules = ""
+        n = len(self.schema.columns)
+        return f"Validate(<schema of {n} column{'s' * (n > 1)}>{', ' * bool(settings)}{settings}){rules}"
+
     def kinds(self, names: Sequence[str]) -> dict[str, Kind]:
         """What the schema says of the kinds of columns, for inference."""
         return {} if self.schema is None else kinds_of(self.schema, names)

@@ -661,3 +661,17 @@ def test_code_may_group_by_a_column_that_has_no_rule():
     frame = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0], "g": ["a", "b", "a", "b"]})
     check = pa.Check(lambda groups: groups["a"].mean() < groups["b"].mean(), groupby="g", error="a below b")
     assert pk.Validate(pa.DataFrameSchema({"x": pa.Column(float, check), "g": pa.Column(checks=[])})).check(frame).ok
+
+
+def test_the_repr_says_where_each_rule_runs():
+    mine = pa.Check(lambda s: s < 3, error="mine")
+    lookahead = pa.Check.str_matches(r"(?!X)\w+")
+    schema = pa.DataFrameSchema({"age": pa.Column(float, [pa.Check.ge(0), mine]), "plate": pa.Column(str, lookahead)})
+    shown = repr(pk.Validate(schema, policies={"age": "clip"})).splitlines()
+    assert shown[0] == "Validate(<schema of 2 columns>, policies={'age': 'clip'})"
+    assert "age: greater_than_or_equal_to(0)  -> clip" in shown
+    assert "age: mine  -> quarantine  [training rows: pandera]" in shown
+    assert shown[-1].endswith("[training rows: pandera]") and shown[-1].startswith("plate: str_matches")
+    assert repr(pk.Validate(margin=0.5)) == "Validate(margin=0.5)"
+    by_pattern = pa.DataFrameSchema({"x.*": pa.Column(float, regex=True)})
+    assert repr(pk.Validate(by_pattern)).splitlines() == ["Validate(<schema of 1 column>)"]
