@@ -16,13 +16,16 @@ from prepkit.parse import SPACES, pattern
 
 WORDS = 5_000  # different ones of a column that are compared, the most frequent first
 LONG = 60  # characters; longer words are texts, of which typing errors are not looked for
+FEW_LETTERS = 3  # of a part of a word, that may be a number or a name of its own
 SHORT = 5  # letters; shorter words differ by one letter and mean something else
 TYPO_SHARE = 0.05  # of the rows of a word, those of its misspelling at most
 TYPOGRAPHIC = "[\u2018\u2019\u201a\u201c\u201d\u201e\u2013\u2014\u2026\u00ab\u00bb]"
+ANY_DIGIT = 0.01  # share of the cells that begin with each of 1 to 9, or else the numbers are no codes
 LONG_CODES = 4  # digits, from which on zeros may be lost
 SAME_LENGTH, FEW_LONGER = 0.9, 0.01  # shares of the cells: with the usual number of digits, with more
 # Between letters, or at the ends: between or beside digits a sign may be part of a number.
 _BETWEEN = re.compile(r"(?<![0-9+#<>=$%])[\s_.,;:'\"()\[\]/&!?*-]+(?![0-9])")
+_PARTS = re.compile(r"[\s_/-]+")
 _HYPHEN_AT_END = re.compile(r"(?<=\S)-$|\+$|^-")
 
 
@@ -110,10 +113,19 @@ def typing_errors(counts: Mapping[str, int]) -> list[tuple[str, str]]:
         rests = {word, *(word[:i] + word[i + 1 :] for i in range(len(word)))}
         for rest in rests:
             known = by_rest.setdefault(rest, word)
-            if known != word and words[word] <= TYPO_SHARE * words[known] and _one_apart(word, known):
+            rare = known != word and words[word] <= TYPO_SHARE * words[known]
+            if rare and _one_apart(word, known) and not _differ_in_a_short_part(shown[word], shown[known]):
                 out.append((shown[word], shown[known]))
                 break
     return out
+
+
+def _differ_in_a_short_part(a: str, b: str) -> bool:
+    """Whether two words differ in a part of few letters: "ward a" and "ward b", "Act II" and "Act IV"."""
+    parts, others = ([p.casefold() for p in _PARTS.split(word) if p] for word in (a, b))
+    if len(parts) != len(others) or len(parts) < 2:
+        return False
+    return any(p != o and min(len(p), len(o)) <= FEW_LETTERS for p, o in zip(parts, others, strict=True))
 
 
 def _one_apart(a: str, b: str) -> bool:
@@ -172,5 +184,8 @@ def _digits(numbers: Any) -> tuple[int, int]:
     usual = int(np.bincount(lengths).argmax())
     share, shorter = float((lengths == usual).mean()), int((lengths < usual).sum())
     if usual < LONG_CODES or share < SAME_LENGTH or not shorter or (lengths > usual).mean() > FEW_LONGER:
+        return 0, 0
+    first = pc.utf8_slice_codeunits(numbers.filter(pa.array(lengths == usual)), 0, 1).cast(pa.int64()).to_numpy()
+    if np.bincount(first, minlength=10)[1:].min() < ANY_DIGIT * len(first):  # amounts begin with low digits
         return 0, 0
     return usual, shorter

@@ -19,10 +19,11 @@ NEIGHBOURS = 10  # different values whose gaps say how far neighbours lie from e
 FEWEST = 8  # different values without which there is no such distance
 APART = 4.0  # such distances between the suspect and its neighbour
 WIDE = 0.1  # and of the median's size: between a zero and the next number
-CLEARLY, OFTEN = 0.2, 0.05  # such a size, or share of the rows: there measured zeros are hardly any more
+STEPS = 2.0  # times the largest of the next gaps: logarithms of 1, 2, 3, ... begin with 1.7 times
+CLEARLY, OFTEN = 0.2, 0.3  # of such a size at least, of the rows at most: or else a zero may well be one
 MOST_ZEROS = 0.5  # share: with more, a zero is what is usual
 PEAK = 3.0  # times as frequent as any of its neighbours
-NINES = (*(float(d * k) for k in (11, 111, 1111, 11111, 111111) for d in (7, 8, 9)), 98.0, 998.0, 9998.0)
+NINES = (99.0, *(float(d * k) for k in (111, 1111, 11111, 111111) for d in (7, 8, 9)), 998.0, 9998.0)
 NEGATIVE = (-1.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, -8.0, -88.0, -888.0)
 DATES = {-2208988800.0: "1900-01-01", 0.0: "1970-01-01", 253402214400.0: "9999-12-31", -62135596800.0: "0001-01-01"}
 # Words that say that nothing is known; those that are a value as often as not ("none", "-") are told apart below.
@@ -100,7 +101,7 @@ def disguised_numbers(view: View) -> Iterator[Finding]:
             evidence = {"value": written, "rows": s.count, "percent": percent(s.count, numbers.total), "why": s.why}
             advice = f"if {written} stands for a missing value, make it missing and fill it"
             stage = "Validate(schema, on_invalid='null')"
-            severity = "warning" if s.apart >= CLEARLY or s.count >= OFTEN * numbers.total else "info"
+            severity = "warning" if s.apart >= CLEARLY and s.count <= OFTEN * numbers.total else "info"
             yield on_column("missing.disguised", severity, name, advice, stage, **evidence)  # type: ignore[arg-type]
 
 
@@ -123,7 +124,9 @@ def _lowest(numbers: Distinct, dates: bool) -> Suspect | None:
         return _suspect(value, count, following, gap, usual) if value in DATES and gap > APART * usual else None
     if value == 0.0:
         others = _median(Distinct(numbers.values[1:], numbers.counts[1:]))
-        if count > MOST_ZEROS * numbers.total or gap < APART * usual or gap < WIDE * others:
+        if count > MOST_ZEROS * numbers.total or gap < max(APART * usual, WIDE * others):
+            return None
+        if gap < STEPS * np.diff(numbers.values[1:5]).max():
             return None
         return replace(_suspect(value, count, following, gap, usual), apart=gap / others)
     if value in NEGATIVE and following >= 0:
@@ -138,7 +141,8 @@ def _highest(flipped: Distinct, dates: bool) -> Suspect | None:
     value, following = (-flipped.values[:2]).tolist()
     count, gap, usual = int(flipped.counts[0]), value - following, _usual_gap(flipped)
     named = value in DATES if dates else abs(value) in NINES and value > 0
-    if not named or gap < APART * usual or count < 2:
+    peak = abs(value) >= 100 or dates or count > PEAK * flipped.counts[1 : 1 + NEIGHBOURS].max()  # 99 is an age, too
+    if not named or gap < APART * usual or count < 2 or not peak:
         return None
     return _suspect(value, count, following, gap, usual)
 

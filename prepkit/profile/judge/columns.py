@@ -17,7 +17,7 @@ from prepkit.scan import Coded
 # Rules of thumb.
 NEARLY = 0.995  # share of the rows with one and the same value
 LEVELS = 50  # values of a column, in which those shared with others are looked for
-RESTARTS = 0.05  # share of the rows at which a counter may start again
+RESTARTS = 10  # times that a counter may start again: by file or class; years and hours do more often
 FEWEST = 20  # rows, and groups
 GROUPED = (0.05, 0.98)  # different values for each row, of a column that groups rows
 BLOCKS = 0.5  # of the changes from row to row that a random order would have
@@ -61,7 +61,7 @@ def counters(view: View) -> Iterator[Finding]:
             continue
         start = sample.columns[c.name].astype(np.float64) - rows
         restarts = np.flatnonzero(start[1:] != start[:-1]) + 1
-        if len(restarts) <= RESTARTS * len(rows) and c.distinct > len(rows) / (len(restarts) + 1) / 2:
+        if len(restarts) <= RESTARTS and c.distinct > len(rows) / (len(restarts) + 1) / 2:
             classes = sample.classes
             by_class = (
                 classes is not None and len(restarts) > 0 and bool((classes[restarts] != classes[restarts - 1]).all())

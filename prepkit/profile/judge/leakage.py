@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from prepkit.finding import Finding
+from prepkit.parse import FALSE, TRUE
 from prepkit.profile.data import ColumnProfile
 from prepkit.profile.judge.found import on_column, on_columns, percent, rounded
 from prepkit.profile.tables import Levels, Prediction, cross, prediction, told_apart
@@ -25,8 +27,12 @@ FEW_LEVELS = 50
 PURE, PURE_ROWS, PURE_SHARE = 0.97, 30, 0.03  # of a value's rows of one class; rows; share of all rows in such values
 PRIOR = 0.6  # a class that more than so many rows have says little of a value that has it
 EXACT, NEVER = 0.98, 0.02  # share of missing cells: of one class, of each other one
-AGREES, AGREES_OF_TWO, EQUAL = 0.3, 0.6, 0.98  # Cohen's kappa of a column whose values are the names of the classes
-ABSTAINS, VOTERS, VOTES_SURE = -1, 3, 3.0  # no opinion; columns at least; standard deviations better than chance
+AGREES, AGREES_OTHERWISE, EQUAL = 0.3, 0.6, 0.98  # Cohen's kappa of a column whose values are the names of the classes
+ABSTAINS, VOTERS, VOTES_SURE = (
+    -1,
+    3,
+    3.0,
+)  # no opinion; columns at least; standard deviations better than always the same
 WEAK = 0.02  # of the entropy: what no column alone takes away
 
 
@@ -37,12 +43,13 @@ def leakage(view: View) -> Iterator[Finding]:
     n, numbers = _numbered(classes, view.n_classes)
     names = [view.measured.spec.label.class_names[i] for i in numbers]  # type: ignore[union-attr]
     gains = []
+    namesakes = [c.name for c in view.features if _codes_of_classes(view.some(c.name), names)]
     for c in view.features:
         levels = view.levels(c.name)
         table = cross(levels, n, len(numbers))
         told = prediction(table)
         gains.append(told.gain)
-        copies = list(_copy(view, c, names, table))
+        copies = list(_copy(view, c, names, table, alone=len(namesakes) == 1))
         yield from copies or _of_column(view, c, levels, table, told, names)
         yield from _missing(view, c, n, names)
     if gains and max(gains) < WEAK:
@@ -137,15 +144,23 @@ def _missing(view: View, c: ColumnProfile, classes: np.ndarray, names: list[str]
             return
 
 
-def _copy(view: View, c: ColumnProfile, names: list[str], table: np.ndarray) -> Iterator[Finding]:
-    """A column whose values are the names of the classes, and that often agrees with the label."""
-    values = view.some(c.name)
+def _codes_of_classes(values: Any, names: list[str]) -> list[tuple[int, int]]:
+    """The code of each value that is the name of a class, and the class; [] if less than two are."""
     if not isinstance(values, Coded) or len(values.values) > 2 * len(names) + 2:
-        return
+        return []
     number = {n.casefold(): k for k, n in enumerate(names)}
     codes = [number.get(str(w).strip().casefold(), -1) for w in values.values]
     known = [(i + 1, k) for i, k in enumerate(codes) if k >= 0]
-    if len(known) < 2:
+    return known if len(known) > 1 else []
+
+
+def _copy(view: View, c: ColumnProfile, names: list[str], table: np.ndarray, *, alone: bool) -> Iterator[Finding]:
+    """A column whose values are the names of the classes, and that often agrees with the label.
+
+    Less will do where it is `alone` in that, and the names are not yes and no, which many columns have.
+    """
+    known = _codes_of_classes(view.some(c.name), names)
+    if not known:
         return
     square = np.zeros((len(names), len(names)))
     for code, k in known:
@@ -154,7 +169,8 @@ def _copy(view: View, c: ColumnProfile, names: list[str], table: np.ndarray) -> 
     by_chance = float((square.sum(0) * square.sum(1)).sum()) / max(total, 1) ** 2
     agree = float(np.trace(square)) / max(total, 1)
     kappa = (agree - by_chance) / max(1 - by_chance, 1e-9)
-    if total < FEWEST or total < table[1:].sum() / 2 or kappa < (AGREES if len(names) > 2 else AGREES_OF_TWO):
+    telling = alone and len(names) > 2 and not {n.casefold() for n in names} & {*TRUE, *FALSE}
+    if total < FEWEST or total < table[1:].sum() / 2 or kappa < (AGREES if telling else AGREES_OTHERWISE):
         return
     evidence = {"agrees": f"{percent(agree, 1)} %", "by_chance": f"{percent(by_chance, 1)} %", "kappa": rounded(kappa)}
     advice = "it holds the names of the classes: a second label, or the label itself. Leave it out of the features"
@@ -181,8 +197,7 @@ def votes(view: View) -> Iterator[Finding]:
             given = view.some(c.name)
             said = (classes >= 0) & np.isfinite(given) & (given >= 0)
             n, right = np.count_nonzero(said), np.count_nonzero(given[said] == classes[said])
-            chance = prior[given[said].astype(np.int64)].sum()
-            if right > chance + VOTES_SURE * np.sqrt(n) / 2:
+            if right > n * prior.max() + VOTES_SURE * np.sqrt(n) / 2:
                 found.append(c.name)
     if len(found) >= VOTERS:
         advice = "they look like votes on the class, -1 for no opinion: make a label of them, and no features"

@@ -15,7 +15,9 @@ from prepkit.scan.duplicates import row_hashes
 
 # Rules of thumb.
 MUCH = 0.01  # share of the rows
-BY_CHANCE = 0.3  # of the repeated rows: if so many would be expected of independent columns, they are no copies
+BY_CHANCE = (
+    0.01  # of the repeated rows: if so many are expected of independent columns, dependent ones explain the rest
+)
 FEWEST = 40  # rows, without which an order is none
 SORTED = 0.5  # of the changes of class from row to row that a random order would have
 SURE = 6.0  # standard deviations below chance
