@@ -53,7 +53,7 @@ def _names(seen: Seen, spec: Spec) -> Iterator[Finding]:
         close = [n for n in seen.new if n.strip().lower() == name.strip().lower()]
         close = close or difflib.get_close_matches(name, seen.new, 1)
         advice = "give it too, empty if need be" + (f", or rename {close[0]!r} if that is it" if close else "")
-        yield Finding("schema.missing_column", "error", f"column {name!r}", {"similar": close}, advice)
+        yield Finding("schema.missing_column", "error", f"column {name!r}", {"similar": close} if close else {}, advice)
 
 
 def _new_names(seen: Seen) -> Iterator[Finding]:
