@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -31,6 +31,14 @@ UNSEEN = -2
 THREADED = 2**18  # cells of strings from which on a second thread pays
 TRANSPOSED = 2**28  # bytes of a matrix up to which it is copied to be measured
 BETWEEN = "\x1f"  # column number and category, in the keys of the one lookup table
+
+
+class Admitted(NamedTuple):
+    """Decoded rows as they were read and as they have been healed, none left out yet, and what they break."""
+
+    read: Decoded
+    decoded: Decoded
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -62,13 +70,13 @@ class Entry:
 
     # -- numpy ---------------------------------------------------------------------------------
 
-    def admit(self, chunk: RawChunk, start: int = 0) -> tuple[Decoded, Verdict]:
-        """Training rows: each column parsed, typed and healed, and what the rows break; `start` as for `judge`."""
-        decoded = self.decode(chunk)
+    def admit(self, chunk: RawChunk, start: int = 0) -> Admitted:
+        """Training rows, judged and healed; `start` as for `Gate.judge`."""
+        read = self.decode(chunk)
         if self.gate is None:
-            return decoded, Verdict(len(chunk), {})
-        verdict = self._judged(chunk, decoded, start)
-        return self.gate.heal(decoded, verdict), verdict
+            return Admitted(read, read, Verdict(len(chunk), {}))
+        verdict = self._judged(chunk, read, start)
+        return Admitted(read, self.gate.heal(read, verdict), verdict)
 
     def judged(self, chunk: RawChunk, start: int = 0) -> Verdict:
         """What rows break, of all rules; `start` as for `Gate.judge`."""

@@ -243,15 +243,15 @@ def _scan(reader: Reader, flow: Flow, request: Request, *, first: bool) -> Measu
     rows = Rows()
     total = -(-(source.n_rows or 0) // CHUNK) or None
     for chunk in track(reader.chunks(), "reading", total):
-        decoded, verdict = entry.admit(chunk, rows.read)
+        read, decoded, verdict = entry.admit(chunk, rows.read)
         label = entry.raw.label
         y = None if label is None or chunk.label is None else decode_label(chunk.label, label.form, label.name)
         keep = _kept(entry.gate, verdict, y)
         if first:
             _count(rows, chunk, y, verdict, entry)
         decoded = decoded if keep is None else taken(decoded, keep)
-        if first and rows_of(decoded):
-            rows.kept.update(decoded, entry.raw)
+        if first and rows_of(read):  # other data will be compared as they come, refused rows and all
+            rows.kept.update(read if y is None or (y.codes >= 0).all() else taken(read, y.codes >= 0), entry.raw)
         views = series_of(decoded, entry.spec)
         for measured, values in (
             *((known[key], views[key[0]]) for key in direct),

@@ -210,6 +210,9 @@ class FittedPipeline:
         Raises:
             PrepkitError: if `data` cannot be read. Columns that are missing or of another type are findings.
         """
+        if batched is None and isinstance(data, tf.data.Dataset):
+            check_spec(data.element_spec)
+            batched = self._is_batched(data.element_spec)
         known = self.flow.entry.vocabularies
         return compare(self.metadata.reference, self.spec, data, batched=batched, vocabularies=known)
 
@@ -277,9 +280,9 @@ class FittedPipeline:
             if strict or entry.gate is None:
                 packed = entry.packed(chunk)
             else:
-                decoded, verdict = entry.admit(chunk, start)
-                packed = entry.pack(decoded)
-                refused = verdict.mask(entry.gate.refusing)
+                admitted = entry.admit(chunk, start)
+                packed = entry.pack(admitted.decoded)
+                refused = admitted.verdict.mask(entry.gate.refusing)
             if chunk.label is not None:
                 packed[LABEL] = self._class_numbers(chunk, strict=strict, start=start)
             if chunk.weight is not None:
@@ -377,7 +380,7 @@ class FittedPipeline:
             return
         start, label = 0, self.spec.label.name if self.spec.label else None
         for chunk in source.chunks():
-            _, verdict = self.flow.entry.admit(chunk, start)
+            verdict = self.flow.entry.judged(chunk, start)
             rows = np.flatnonzero(verdict.mask(gate.numbers(("quarantine",))))
             if len(rows):
                 yield quarantined(gate, verdict, chunk, rows, start, label)

@@ -334,3 +334,24 @@ def test_labels_may_be_missing_in_every_form():
         prepared = pk.Pipeline([]).prepare(({"id": np.arange(12.0)}, y if form == "one-hot" else pd.Series(y)))
         found = Counter(int(i) for x, _ in prepared.dataset.as_numpy_iterator() for i in x[:, 0])
         assert found == dict.fromkeys((i for i in range(12) if i % 3 != 2), 1), form
+
+
+@pytest.mark.parametrize("policy", ["quarantine", "null", "clip"])
+def test_data_of_the_same_kind_have_not_drifted_whatever_validate_does_to_the_training_rows(policy):
+    import pandera.pandas as pa
+
+    def people(n: int, seed: int) -> pd.DataFrame:
+        rng = np.random.default_rng(seed)
+        age = np.where(rng.random(n) < 0.03, -999.0, rng.normal(40, 10, n).clip(1, 100))
+        return pd.DataFrame({"age": age, "y": rng.integers(0, 2, n)})
+
+    schema = pa.DataFrameSchema({"age": pa.Column(float, pa.Check.in_range(0, 120))})
+    fitted = pk.Pipeline([pk.Validate(schema, policy), pk.Impute()]).fit(people(5000, 0), label="y")
+    assert fitted.compare(people(3000, 1)).findings == ()
+    assert [f.code for f in fitted.compare(people(3000, 1).assign(age=lambda f: f["age"] + 50)).findings]
+
+
+def test_a_dataset_of_ambiguous_shapes_is_compared_as_the_training_data_were():
+    x, y = np.random.default_rng(0).normal(size=(64, 3)), np.arange(64) % 2
+    fitted = pk.Pipeline([]).fit((x, y))
+    assert fitted.compare(tf.data.Dataset.from_tensors(x)).rows == 64

@@ -107,7 +107,7 @@ def test_cells_are_healed_the_same_in_the_graph(rows, policies):
 @given(ROWS, POLICIES)
 def test_the_same_rows_are_refused_in_the_graph(rows, policies):
     way_in = entry(policies)
-    _, verdict = way_in.admit(chunk(rows))
+    verdict = way_in.admit(chunk(rows)).verdict
     _, refused = way_in.admitted_in_graph(tensors(rows))
     expected = verdict.mask(way_in.gate.refusing)
     np.testing.assert_array_equal(expected, refused if refused is not None else np.zeros(len(rows), bool))

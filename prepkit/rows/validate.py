@@ -146,7 +146,7 @@ class Validate(RowStage[Admission]):
 
     def __repr__(self) -> str:
         """The settings, and each rule of the schema with its policy and where it runs."""
-        told = {"on_invalid": self.on_invalid, "policies": dict(self.policies), "finite": self.finite}
+        told: dict[str, Any] = {"on_invalid": self.on_invalid, "policies": dict(self.policies), "finite": self.finite}
         told |= {"max_refused": self.max_refused, "margin": self.margin}
         settings = ", ".join(f"{k}={v!r}" for k, v in told.items() if v != getattr(type(self), k, {}))
         if self.schema is None:
