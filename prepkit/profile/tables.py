@@ -91,6 +91,24 @@ def prediction(table: np.ndarray) -> Prediction:
     return Prediction(gain, 1.0 - float(right) / float(total), 1.0 - float(share.max()))
 
 
+def nearest(values: np.ndarray, classes: np.ndarray) -> float:
+    """The share of rows whose class is not that of the row with the nearest number: finer than any bins.
+
+    Args:
+        values: (rows,), of which those that are missing do not count.
+        classes: int64 (rows,); rows where it is negative do not count.
+    """
+    known = np.isfinite(values) & (classes >= 0)
+    order = np.argsort(values[known], kind="stable")
+    x, y = values[known][order].astype(np.float64), classes[known][order]
+    if len(x) < 2:
+        return 1.0
+    gaps = np.diff(x)
+    before, after = np.append(np.inf, gaps), np.append(gaps, np.inf)
+    places = np.arange(len(x)) + np.where(after < before, 1, -1)
+    return float((y != y[places]).mean())
+
+
 def told_apart(table: np.ndarray, k: int) -> float:
     """The share of errors saved in telling class `k` from all others, as `Prediction.saved`."""
     own = table[:, k]

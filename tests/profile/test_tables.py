@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats.contingency import association
 
 from prepkit.profile.describe import distinct_numbers
-from prepkit.profile.tables import SMOOTHING, Levels, cramers_v, cross, levels, prediction, told_apart
+from prepkit.profile.tables import SMOOTHING, Levels, cramers_v, cross, levels, nearest, prediction, told_apart
 from prepkit.scan import Coded
 
 ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=2, max_size=40)
@@ -61,6 +61,19 @@ def test_chance_is_seldom_more_than_a_few_deviations_above_itself():
     rng = np.random.default_rng(0)
     above = [cramers_v(cross(Levels(rng.integers(0, 6, 500), 6), rng.integers(0, 3, 500), 3))[1] for _ in range(400)]
     assert abs(np.mean(above)) < 0.2 and 0.8 < np.std(above) < 1.2 and max(above) < 4.5
+
+
+@given(st.lists(st.tuples(st.integers(-50, 50), st.integers(-1, 2)), min_size=2, max_size=30, unique_by=lambda r: r[0]))
+def test_the_class_of_the_nearest_number(rows):
+    x, y = np.array(rows, float).T
+    x = np.where(x == 0, np.nan, x + 1e-3 * x**2)  # distances differ
+    known = [(a, b) for a, b in zip(x, y, strict=True) if np.isfinite(a) and b >= 0]
+    wrong = 0
+    for i, (a, b) in enumerate(known):
+        others = [other for j, other in enumerate(known) if j != i]
+        wrong += bool(others) and min(others, key=lambda o: abs(o[0] - a))[1] != b
+    expected = wrong / len(known) if len(known) > 1 else 1.0
+    assert nearest(x, y.astype(np.int64)) == pytest.approx(expected)
 
 
 def test_an_identifier_tells_nothing_and_a_copy_all():

@@ -22,6 +22,7 @@ WIDE = 0.1  # and of the median's size: between a zero and the next number
 STEPS = 2.0  # times the largest of the next gaps: logarithms of 1, 2, 3, ... begin with 1.7 times
 CLEARLY, OFTEN = 0.2, 0.3  # of such a size at least, of the rows at most: or else a zero may well be one
 MOST_ZEROS = 0.5  # share: with more, a zero is what is usual
+SOME = 0.005  # share of the rows
 PEAK = 3.0  # times as frequent as any of its neighbours
 NINES = (99.0, *(float(d * k) for k in (111, 1111, 11111, 111111) for d in (7, 8, 9)), 998.0, 9998.0)
 NEGATIVE = (-1.0, -9.0, -99.0, -999.0, -9999.0, -99999.0, -8.0, -88.0, -888.0)
@@ -130,10 +131,12 @@ def _lowest(numbers: Distinct, dates: bool) -> Suspect | None:
             return None
         return replace(_suspect(value, count, following, gap, usual), apart=gap / others)
     if value in NEGATIVE and following >= 0:
-        peak = count > PEAK * numbers.counts[1 : 1 + NEIGHBOURS].max()
-        if (gap >= APART * usual and count > 1) or peak:
-            why = f"the only negative number, and {count:,} times, more often than any that follows" if peak else ""
-            return _suspect(value, count, following, gap, usual, why)
+        after = numbers.counts[1 : 1 + NEIGHBOURS]
+        falling = bool((np.diff(after[:4]) <= 0).all())  # they begin with their most frequent one, so not before it
+        if (gap >= APART * usual and count > 1) or count > PEAK * after.max():
+            return _suspect(value, count, following, gap, usual)
+        if following in (0, 1) and (falling or count > after[0]) and count >= SOME * numbers.total:
+            return Suspect(value, count, f"the only negative number, where the others begin with {following:g}")
     return None
 
 
@@ -147,8 +150,8 @@ def _highest(flipped: Distinct, dates: bool) -> Suspect | None:
     return _suspect(value, count, following, gap, usual)
 
 
-def _suspect(value: float, count: int, following: float, gap: float, usual: float, why: str = "") -> Suspect:
-    why = why or (
+def _suspect(value: float, count: int, following: float, gap: float, usual: float) -> Suspect:
+    why = (
         f"{rounded(gap):g} from the next number, {rounded(following):g}, where neighbours are {rounded(usual):g} apart"
     )
     return Suspect(value, count, why)

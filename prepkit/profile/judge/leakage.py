@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from prepkit.finding import Finding
 from prepkit.parse import FALSE, TRUE
 from prepkit.profile.data import ColumnProfile
 from prepkit.profile.judge.found import on_column, on_columns, percent, rounded
-from prepkit.profile.tables import Levels, Prediction, cross, prediction, told_apart
+from prepkit.profile.tables import Levels, Prediction, cross, nearest, prediction, told_apart
 from prepkit.profile.view import View, cells_missing
 from prepkit.scan import Coded
 
@@ -19,6 +20,7 @@ from prepkit.scan import Coded
 FEWEST = 50  # labelled rows
 CLASSES = 50  # the most frequent, that are looked at
 GIVEN_AWAY, STRONG = 0.97, 0.8  # share of the errors that one column alone saves
+PROMISING = 0.5  # share, from which on a second look is taken, finer than by bins
 ALMOST_SURE = 0.8  # of the entropy of the classes, what it takes away
 ONE_CLASS = 0.9  # share of the errors that it saves in telling one class from the others
 ROWS_OF_CLASS = 30
@@ -48,6 +50,8 @@ def leakage(view: View) -> Iterator[Finding]:
         levels = view.levels(c.name)
         table = cross(levels, n, len(numbers))
         told = prediction(table)
+        if c.name in view.numbers and c.distinct > levels.n and PROMISING <= told.saved < GIVEN_AWAY:
+            told = replace(told, error=min(told.error, nearest(view.some(c.name), n)))
         gains.append(told.gain)
         copies = list(_copy(view, c, names, table, alone=len(namesakes) == 1))
         yield from copies or _of_column(view, c, levels, table, told, names)

@@ -84,6 +84,12 @@ CASES = [
     Case("missing.disguised", "warning", "column 'm'", lambda: having(m=sentinel(0)), ("outliers",)),
     Case("missing.disguised", "warning", "column 'm'", lambda: having(m=sentinel(-1))),
     Case("missing.disguised", "warning", "column 'm'", lambda: having(m=sentinel(999)), ("tails.heavy", "scale.range")),
+    Case(
+        "missing.disguised",
+        "warning",
+        "column 'm'",
+        lambda: having(m=np.where(some(0.04), -1, np.minimum(rng().geometric(0.2, N) - 1, 15))),
+    ),
     Case("missing.disguised", "info", "column 'c'", lambda: having(c=np.where(some(0.1), "Unknown", C))),
     Case("missing.disguised", "info", "column 'c'", lambda: having(c=np.where(some(0.1), "-", C))),
     Case(
@@ -396,6 +402,25 @@ def test_the_fault_is_found_and_nothing_else(case, tmp_path):
     assert beyond <= ({"file.separator"} if case.csv else set())
     for f in found:
         assert f.advice and "\n" not in f.advice, f.code
+
+
+HARMLESS = {
+    "counts": lambda: rng().poisson(3, N),
+    "amounts": lambda: rng().gamma(4, 10, N).round(1),
+    "logarithms": lambda: np.log(rng().integers(1, 40, N)),
+    "zeros in between": lambda: rng().integers(-20, 60, N),
+    "ages with the oldest": lambda: np.append(rng().integers(18, 80, N - 3), [88, 99, 99]),
+    "no more than sales": lambda: np.where(some(0.6), 0, rng().gamma(4, 10, N)),
+    "rounded": lambda: rng().normal(3, 2, N).round(),
+    "percent": lambda: rng().beta(2, 5, N).round(2),
+    "years": lambda: np.arange(N) % 40 + 1980,
+}
+
+
+@pytest.mark.parametrize("what", HARMLESS)
+def test_harmless_numbers_are_not_taken_for_missing_ones_or_identifiers(what):
+    found = profile(having(w=HARMLESS[what]()), label="y")
+    assert not {"missing.disguised", "column.identifier"} & {f.code for f in found.findings}
 
 
 @pytest.mark.parametrize("n", [60, 400, 1200, 5000])
