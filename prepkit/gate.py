@@ -32,7 +32,6 @@ Decoded = Mapping[str, Any]  # column -> float array (rows,), Coded, or array (r
 # Columns, their spec, numbers of rules and the number of the first row -> the rows that break each.
 ByPandera = Callable[[Decoded, Spec, Sequence[int], int], Mapping[int, np.ndarray]]
 SMALL = 2**23  # cells times rules below which a second thread costs more than it brings
-ROW = ""  # in place of a column, where a rule is about the whole row
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Gate:
 
     Args:
         rules: in the order in which a row is counted under the first that it breaks.
-        flagged: columns for which `NAME is invalid` is appended; `ROW` for rules of whole rows.
+        flagged: columns for which `NAME is invalid` is appended.
         max_refused: the share of the training rows (0 to 1) above which refusing them is an error.
         by_pandera: runs the rules that only pandera can run; None once loaded from disk.
         repeated: of each "unique" rule that has seen all rows of a stream, the sorted hashes of keys that occur twice.
@@ -110,10 +109,7 @@ class Gate:
 
     def flags(self) -> tuple[Column, ...]:
         """The columns that are appended."""
-        return tuple(
-            Column(flag_of(name), "boolean", FLOAT32, block=FLOAT32, sources=(name,) if name else ())
-            for name in self.flagged
-        )
+        return tuple(Column(flag_of(name), "boolean", FLOAT32, block=FLOAT32, sources=(name,)) for name in self.flagged)
 
     # -- numpy ---------------------------------------------------------------------------------
 
@@ -227,9 +223,8 @@ class Gate:
         return out
 
     def _flagging(self, name: str) -> list[int]:
-        """The rules that flag a column, or `ROW`."""
-        flagging = (i for i in self.healing if self.rules[i].policy == "flag")
-        return [i for i in flagging if self.rules[i].columns == ((name,) if name else ())]
+        """The rules that flag a column."""
+        return [i for i in self.healing if self.rules[i].policy == "flag" and self.rules[i].columns == (name,)]
 
     # -- graph ---------------------------------------------------------------------------------
 
@@ -305,7 +300,7 @@ LABEL = ".label"  # beside the columns
 
 
 def flag_of(name: str) -> str:
-    return f"{name or 'row'} is invalid"
+    return f"{name} is invalid"
 
 
 def rows_of(decoded: Decoded) -> int:

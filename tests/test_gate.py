@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prepkit.entry import Entry
-from prepkit.gate import ROW, Gate, Verdict, flag_of
+from prepkit.gate import Gate, Verdict, flag_of
 from prepkit.rules import Rule
 from prepkit.source import RawChunk
 from prepkit.spec import Column, Spec
@@ -150,7 +150,7 @@ def test_a_verdict_without_some_rows():
 
 
 def test_names_of_flags():
-    assert (flag_of("age"), flag_of(ROW)) == ("age is invalid", "row is invalid")
+    assert flag_of("age") == "age is invalid"
 
 
 @pytest.mark.parametrize("rows", [1, 200_000])

@@ -14,10 +14,11 @@ from prepkit.errors import PrepkitError
 from prepkit.gate import Decoded, Gate
 from prepkit.rows.check import Validation, checked, refuse_unlearned
 from prepkit.rows.frame import as_frame
+from prepkit.rows.inferred import inferred, statistic_of
 from prepkit.rows.repeats import with_repeats
 from prepkit.rows.schema import as_schema, code_of, compiled, extra_columns, kinds_of, run_by_pandera, schema_to_json
 from prepkit.rules import CHECKS, HEALING, RANGES, Policy, Rule, bounds
-from prepkit.scan import Lengths, Statistic, Vocabulary
+from prepkit.scan import Statistic
 from prepkit.source import RawChunk, Source, as_source
 from prepkit.source.dataset import TensorDataset
 from prepkit.source.reader import Reader, infer
@@ -25,18 +26,6 @@ from prepkit.spec import Column, Kind, Spec
 from prepkit.tensors import WORDS
 
 POLICIES: tuple[Policy, ...] = ("raise", "drop", "quarantine", "clip", "null", "flag")
-CATEGORIES = 100  # of a column that has more, only their lengths are checked; a rule of thumb
-# The chance that the next row has a category that no row had is about the share of the rows whose category no other
-# has (Good 1953, doi:10.1093/biomet/40.3-4.237); up to this the categories count as all that there are.
-UNSEEN = 0.01
-DAY = 86_400.0  # seconds
-DTYPES = {
-    "numeric": "float64",
-    "categorical": "string",
-    "text": "string",
-    "boolean": "bool",
-    "datetime": "datetime64[ns]",
-}
 
 
 @dataclass(frozen=True)
@@ -186,7 +175,7 @@ class Validate(RowStage[Admission]):
     def _compiled(self, spec: Spec) -> Admission:
         rules = compiled(self.schema, spec, lambda rule: self._policy(rule, spec), finite=self.finite)
         self._check_keys(rules)
-        flagged = tuple(dict.fromkeys(r.columns[0] if len(r.columns) == 1 else "" for r in _flagging(rules)))
+        flagged = tuple(dict.fromkeys(rule.columns[0] for rule in rules if rule.policy == "flag"))
         return Admission(rules, flagged, extra_columns(self.schema, spec))
 
     def _policy(self, rule: Rule, spec: Spec) -> Policy:
@@ -259,16 +248,12 @@ class Validate(RowStage[Admission]):
     def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
         if self.schema is not None:
             return {}
-        wanted: dict[str, Sequence[Statistic]] = {}
-        for c in _own(spec).columns:
-            statistic: Statistic = {"categorical": "vocabulary", "text": "lengths"}.get(c.kind, "extremes")  # type: ignore[assignment]
-            wanted |= dict.fromkeys(c.series, (statistic,))
-        return wanted
+        return {s: (statistic_of(c),) for c in _own(spec).columns for s in c.series}
 
     def learn(self, spec: Spec, known: Known) -> Admission:
         if self.schema is not None:
             return self._compiled(spec)
-        rules = [rule for c in spec.columns for rule in self._inferred(c, known)]
+        rules = [rule for c in spec.columns for rule in inferred(c, known, self.margin)]
         told = tuple(replace(rule, policy=self._policy(rule, spec)) for rule in rules)
         self._check_keys(told)
         return Admission(told, self._flagged_by_inference(spec))
@@ -283,64 +268,12 @@ class Validate(RowStage[Admission]):
     def transform(self, spec: Spec, learned: Admission, blocks: Blocks) -> Blocks:
         return taken(blocks, spec, set(spec.names) - set(learned.left_out)) if learned.left_out else blocks
 
-    # -- inference -----------------------------------------------------------------------------
-
     def _flagged_by_inference(self, spec: Spec) -> tuple[str, ...]:
-        """The columns that will be flagged; which rules there are is not known yet."""
+        """The columns that will be flagged, while it is not known yet which rules there are."""
         flagging = {k for k, p in self.policies.items() if p == "flag"}
         everywhere = self.on_invalid == "flag" or bool(flagging & set(CHECKS))
         names = (c.name for c in spec.columns if c.kind != "tensor")
         return tuple(n for n in names if everywhere or any(k == n or k.startswith(f"{n}: ") for k in flagging))
-
-    def _inferred(self, column: Column, known: Known) -> list[Rule]:
-        name = (column.name,)
-        found = [known[s, self.needs_of(column)] for s in column.series]
-        dtype = column.dtype if column.kind == "numeric" and column.dtype != "string" else DTYPES.get(column.kind)
-        rules = [Rule(name, "dtype", {"dtype": dtype}, f"dtype({dtype})")] if dtype else []
-        if not any(m.missing for m in found):
-            rules.append(Rule(name, "nullable", {}, "not_nullable"))
-        if column.kind == "categorical" and _is_closed(found[0]):
-            words = sorted(found[0].counts)
-            rules.append(Rule(name, "isin", {"allowed_values": words}, f"isin({words})"))
-        elif column.kind in ("categorical", "text"):
-            rules += _length_rule(name, found[0])
-        elif column.kind in ("numeric", "datetime", "tensor"):
-            rules += self._range_rule(column, min(m.low for m in found), max(m.high for m in found))
-        return rules
-
-    def needs_of(self, column: Column) -> Statistic:
-        return next(iter(self.needs(Spec((column,)))[column.series[0]]))
-
-    def _range_rule(self, column: Column, low: float, high: float) -> list[Rule]:
-        if not low <= high:
-            return []
-        beyond = self.margin * (high - low)
-        least = max(low - beyond, 0.0) if low >= 0 else low - beyond
-        most = min(high + beyond, 0.0) if high <= 0 else high + beyond
-        if column.kind == "datetime":
-            least, most = np.floor(least / DAY) * DAY, np.ceil(most / DAY) * DAY
-        args = {"min_value": float(least), "max_value": float(most), "include_min": True, "include_max": True}
-        return [Rule((column.name,), "in_range", args, f"in_range({least:g}, {most:g})")]
-
-
-def _is_closed(vocabulary: Vocabulary) -> bool:
-    """Whether the categories that occur are taken for all that there are."""
-    rows = sum(vocabulary.counts.values())
-    once = sum(n == 1 for n in vocabulary.counts.values())
-    return 0 < len(vocabulary.counts) <= CATEGORIES and once <= UNSEEN * rows
-
-
-def _length_rule(name: tuple[str, ...], measured: Any) -> list[Rule]:
-    lengths = measured if isinstance(measured, Lengths) else Lengths.of(measured.counts)
-    if not lengths.count:
-        return []
-    least, most = min(1, lengths.low), 2 * lengths.high  # twice as long is another text, not a longer one
-    args = {"min_value": least, "max_value": most, "exact_value": None}
-    return [Rule(name, "str_length", args, f"str_length({least}, {most})")]
-
-
-def _flagging(rules: Sequence[Rule]) -> list[Rule]:
-    return [rule for rule in rules if rule.policy == "flag"]
 
 
 def _cannot(rule: Rule, policy: Policy, spec: Spec) -> str | None:
