@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal
 
 import narwhals as nw
@@ -12,6 +13,9 @@ import pyarrow as pa
 
 from prepkit.errors import PrepkitError
 from prepkit.source.base import RawChunk, RawColumn, Source, column_of, weights_of
+
+
+THREADED = 2**20  # cells of a frame from which on a second thread pays
 
 
 class Table(Source):
@@ -91,13 +95,19 @@ def from_frame(data: Any, **beside: Any) -> Table:
     names = [str(n) for n in frame.columns]
     if twice := [n for n, times in Counter(names).items() if times > 1]:
         raise PrepkitError(f"columns {twice[:8]} exist twice in the {what}: rename one of each.")
-    columns = {name: _from_series(series, name) for name, series in zip(names, frame.iter_columns(), strict=True)}
-    return Table(columns, **{"name": what, **beside})
+    series = list(frame.iter_columns())
+    if len(frame) * len(names) < THREADED:
+        columns = list(map(_from_series, series, names))
+    else:
+        with ThreadPoolExecutor(2) as pool:  # strings are copied without Python's lock
+            columns = list(pool.map(_from_series, series, names))
+    return Table(dict(zip(names, columns, strict=True)), **{"name": what, **beside})
 
 
 def _from_series(series: nw.Series[Any], name: str) -> RawColumn:
     if series.dtype.is_float() and series.implementation.is_polars() and series.null_count():
-        series = series.fill_null(float("nan"))  # by itself, to_numpy takes ten times as long for it
+        filled = series.to_native().fill_null(float("nan"))  # by itself, to_numpy takes ten times as long for it
+        return filled.to_numpy()
     whole = series.dtype.is_integer() and series.null_count()  # which numpy would round to float64
     if series.dtype == nw.Unknown or (series.dtype.is_numeric() and not series.dtype.is_decimal() and not whole):
         values = series.to_numpy()
