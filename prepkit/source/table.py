@@ -14,7 +14,6 @@ import pyarrow as pa
 from prepkit.errors import PrepkitError
 from prepkit.source.base import RawChunk, RawColumn, Source, column_of, weights_of
 
-
 THREADED = 2**20  # cells of a frame from which on a second thread pays
 
 
