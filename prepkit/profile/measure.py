@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,8 @@ from prepkit.scan.duplicates import Duplicates, row_hashes
 from prepkit.source import CHUNK, RawChunk, Source
 from prepkit.spec import Column, Spec
 
-THREADS = 2  # numpy and pyarrow work outside of Python's lock
+T = TypeVar("T")
+THREADS = 2
 SPELLINGS = 10_000  # of a label, that are counted
 
 
@@ -105,61 +106,69 @@ def measure(
     duplicates, hashed = Duplicates(), compared(spec)
     sampler = Sampler(rows_wanted(sum(c.width for c in spec.columns)), seed, source.n_rows if whole else None)
     total = -(-(source.n_rows or 0) // CHUNK) or None if whole else 1
-    rows = 0
-    with ThreadPoolExecutor(THREADS) as pool:
-        for chunk in track(chunks, "looking", total):
-            drawn = sampler.chosen(rows, len(chunk))
-            decoded, part = _columns(entry, chunk, tallies, drawn["places"], pool)
-            classes = _classes(chunk, spec, labels)
-            if repeated:
-                duplicates.update(row_hashes(decoded, hashed), classes)
-            if classes is not None:
-                part["classes", ""] = classes[drawn["places"]]
-            sampler.add({"rows": drawn["rows"], "hashes": drawn["hashes"], **part})
-            rows += len(chunk)
+    for chunk, raw, decoded in track(_ahead(_decoded(entry, chunks)), "looking", total):
+        drawn = sampler.chosen(len(chunk))
+        places = drawn.pop("places")
+        for name, tally in tallies.items():
+            tally.update(decoded[name], raw[name])
+        classes = _classes(chunk, spec, labels)
+        if repeated:
+            duplicates.update(row_hashes(decoded, hashed), classes)
+        sampler.add(drawn | _some(raw, decoded, classes, places, spec))
     spec, place = _with_classes(spec, labels)
-    return Measured(spec, rows, tallies, labels, duplicates, hashed, _sample(sampler, place))
+    return Measured(spec, sampler.rows, tallies, labels, duplicates, hashed, _sample(sampler, place))
+
+
+def _ahead(items: Iterable[T]) -> Iterator[T]:
+    """The same, the next one being made while one is looked at: pyarrow needs no lock of Python's."""
+    unread, done = iter(items), object()
+    with ThreadPoolExecutor(1) as maker:
+        coming: Any = maker.submit(next, unread, done)
+        while (item := coming.result()) is not done:
+            coming = maker.submit(next, unread, done)
+            yield item
+
+
+def _decoded(entry: Entry, chunks: Iterable[RawChunk]) -> Iterator[tuple[RawChunk, dict[str, Any], dict[str, Any]]]:
+    """Each chunk with its columns as they came, words as a dictionary, and decoded."""
+    columns = entry.raw.columns
+    for chunk in chunks:
+        if chunk.matrix is not None:
+            values = entry.decode(chunk)
+            yield chunk, values, values
+            continue
+        entry.check_names(chunk.columns)
+        both = [_column(c, chunk.columns[c.name]) for c in columns]
+        raw = {c.name: came for c, (came, _) in zip(columns, both, strict=True)}
+        yield chunk, raw, {c.name: values for c, (_, values) in zip(columns, both, strict=True)}
+
+
+def _column(column: Column, raw: Any) -> tuple[Any, Any]:
+    if isinstance(raw, pa.ChunkedArray):
+        raw = raw.combine_chunks()
+        raw = raw.combine_chunks() if isinstance(raw, pa.ChunkedArray) else raw
+    if column.kind in ("categorical", "text") and is_text(raw) and not pa.types.is_dictionary(raw.type):
+        raw = raw.dictionary_encode()
+    return raw, decode_column(raw, column)
+
+
+def _some(
+    raw: Mapping[str, Any], decoded: Mapping[str, Any], classes: np.ndarray | None, places: np.ndarray, spec: Spec
+) -> dict[Any, Any]:
+    """The rows at `places`, for the sample."""
+    part: dict[Any, Any] = {("columns", name): values[places] for name, values in decoded.items()}
+    for c in spec.columns:
+        if c.kind == "numeric" and is_text(raw[c.name]):
+            texts = raw[c.name].take(pa.array(places))
+            part["texts", c.name] = texts.dictionary_decode() if pa.types.is_dictionary(texts.type) else texts
+    if classes is not None:
+        part["classes", ""] = classes[places]
+    return part
 
 
 def compared(spec: Spec) -> tuple[str, ...]:
     """The columns by which rows are compared: identifiers differ in rows that are otherwise the same."""
     return tuple(c.name for c in spec.columns if c.role == "feature") or spec.names
-
-
-def _columns(
-    entry: Entry, chunk: RawChunk, tallies: Mapping[str, Tally], places: np.ndarray, pool: ThreadPoolExecutor
-) -> tuple[dict[str, Any], dict[Any, Any]]:
-    """Decode and count each column, some in each thread; all rows, and those at `places` for the sample."""
-    if chunk.matrix is not None:
-        given: Mapping[str, Any] = entry.decode(chunk)
-    else:
-        entry.check_names(chunk.columns)
-        given = chunk.columns
-    columns = entry.raw.columns
-    shares = [columns[i::THREADS] for i in range(THREADS)]
-    decoded: dict[str, Any] = {}
-    part: dict[Any, Any] = {}
-    for done in pool.map(lambda share: [_column(c, given[c.name], tallies[c.name], places) for c in share], shares):
-        for name, values, some, texts in done:
-            decoded[name], part["columns", name] = values, some
-            if texts is not None:
-                part["texts", name] = texts
-    return decoded, part
-
-
-def _column(column: Column, raw: Any, tally: Tally, places: np.ndarray) -> tuple[str, Any, Any, Any]:
-    if isinstance(raw, pa.ChunkedArray):
-        raw = raw.combine_chunks()
-        raw = raw.combine_chunks() if isinstance(raw, pa.ChunkedArray) else raw
-    text = is_text(raw)
-    if text and column.kind in ("categorical", "text") and not pa.types.is_dictionary(raw.type):
-        raw = raw.dictionary_encode()
-    values = decode_column(raw, column)
-    tally.update(values, raw)
-    texts = raw.take(pa.array(places)) if text and column.kind == "numeric" else None
-    if texts is not None and pa.types.is_dictionary(texts.type):
-        texts = texts.dictionary_decode()
-    return column.name, values, values[places], texts
 
 
 def _classes(chunk: RawChunk, spec: Spec, labels: LabelTally | None) -> np.ndarray | None:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ LONG_CODES = 4  # digits, from which on zeros may be lost
 SAME_LENGTH, FEW_LONGER = 0.9, 0.01  # shares of the cells: with the usual number of digits, with more
 # Between letters, or at the ends: between or beside digits a sign may be part of a number.
 _BETWEEN = re.compile(r"(?<![0-9+#<>=$%])[\s_.,;:'\"()\[\]/&!?*-]+(?![0-9])")
+_DIGIT = re.compile(r"\d")
 _PARTS = re.compile(r"[\s_/-]+")
 _HYPHEN_AT_END = re.compile(r"(?<=\S)-$|\+$|^-")
 
@@ -71,6 +73,7 @@ def _matching(words: Any, expression: str) -> np.ndarray:
     return np.asarray(pc.match_substring_regex(words, f"^(?:{expression})$").to_numpy(zero_copy_only=False), bool)
 
 
+@lru_cache(2 * WORDS)
 def key(word: str) -> str:
     """What is left of a word without case, outer spaces, punctuation and compatibility forms.
 
@@ -104,7 +107,7 @@ def typing_errors(counts: Mapping[str, int]) -> list[tuple[str, str]]:
     shown: dict[str, str] = {}
     for word, n in counts.items():
         plain = key(word)
-        if SHORT <= len(plain) <= LONG and not any(ch.isdigit() for ch in plain):
+        if SHORT <= len(plain) <= LONG and not _DIGIT.search(plain):
             words[plain] = words.get(plain, 0) + n
             shown.setdefault(plain, word)
     by_rest: dict[str, str] = {}  # the most frequent word of each rest, for they come in that order

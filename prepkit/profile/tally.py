@@ -82,13 +82,15 @@ class Tally:
         self.zeros += int(np.count_nonzero(values == 0))
 
     def _gaps(self, values: np.ndarray, finite: np.ndarray, raw: Any) -> None:
-        self.missing += len(values) - int(np.count_nonzero(finite))
+        missing = len(values) - int(np.count_nonzero(finite))
+        self.missing += missing
         if is_text(raw):
             self._gaps_of_strings(raw.filter(pa.array(~finite)))
-            return
-        infinite = int(np.count_nonzero(np.isinf(values)))
-        self.infinite += infinite
-        self.markers[NULL] += len(values) - int(np.count_nonzero(finite)) - infinite
+        elif unknown := int(np.count_nonzero(np.isnan(values))):
+            self.markers[NULL] += unknown
+            self.infinite += missing - unknown
+        else:
+            self.infinite += missing
 
     def _gaps_of_strings(self, cells: Any) -> None:
         """Tell missing, infinite and unreadable cells by their words."""

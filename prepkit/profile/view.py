@@ -19,7 +19,7 @@ from prepkit.profile.tables import Levels, levels
 from prepkit.scan import Coded
 from prepkit.spec import Column
 
-RELATED = 20_000  # rows of the sample that columns are compared on: a share of 0.1 % is then 20 rows
+RELATED = 10_000  # rows of the sample that columns are compared on: a share of 0.5 % is then 50 rows
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +11,8 @@ import numpy as np
 from prepkit.scan.vocabulary import Coded
 
 CAP = 2**20  # hashes held, with their counts 16 MB, and for some time twice as many
-PIECE = 16_384  # rows at a time, so that the intermediate arrays stay in the cache
-THREADS = 2
+PIECE = 65_536  # rows at a time, so that the intermediate arrays stay in the cache
+HASHED = 2**17  # keys from which on it pays to import pandas for its hash table
 CLASS_BITS = 12
 CLASSES = 2**CLASS_BITS - 1  # that are told apart; further ones share a number with an earlier one
 _CLASS = np.uint64(CLASSES)
@@ -44,22 +43,23 @@ def row_hashes(decoded: Mapping[str, Any], columns: Sequence[str]) -> np.ndarray
     n = len(decoded[columns[0]]) if columns else 0
     words = {name: _hashes_of(column.values) for name in columns if isinstance(column := decoded[name], Coded)}
     out = np.zeros(n, np.uint64)
-
-    def fill(start: int) -> None:
+    scratch = _Scratch(np.empty(min(n, PIECE)), np.empty(min(n, PIECE), np.uint64))
+    for start in range(0, n, PIECE):
         rows = slice(start, start + PIECE)
+        hashes = out[rows]
         for name in columns:
-            for bits in _bits(decoded[name], rows, words.get(name)):
-                _stir(out[rows], bits)
-        _finish(out[rows])
-
-    if n <= 2 * PIECE:
-        for start in range(0, n, PIECE):
-            fill(start)
-    else:
-        with ThreadPoolExecutor(THREADS) as pool:  # numpy works outside of Python's lock
-            for _ in pool.map(fill, range(0, n, PIECE)):
-                pass
+            for bits in _bits(decoded[name], rows, words.get(name), scratch):
+                _stir(hashes, bits, scratch)
+        _finish(hashes)
     return out
+
+
+@dataclass(frozen=True)
+class _Scratch:
+    """Room for a piece of rows, used again and again: to ask for it anew takes as long as the work itself."""
+
+    numbers: np.ndarray  # float64
+    bits: np.ndarray  # uint64
 
 
 def mixed(numbers: np.ndarray) -> np.ndarray:
@@ -69,11 +69,11 @@ def mixed(numbers: np.ndarray) -> np.ndarray:
     return out
 
 
-def _stir(hashes: np.ndarray, bits: np.ndarray) -> None:
+def _stir(hashes: np.ndarray, bits: np.ndarray, scratch: _Scratch) -> None:
     """Take in 64 bits of each row, in place; for given bits a one-to-one map, and for a given hash, too."""
     np.bitwise_xor(hashes, bits, out=hashes)
     np.multiply(hashes, _GOLDEN, out=hashes)
-    np.bitwise_xor(hashes, hashes >> _32, out=hashes)
+    np.bitwise_xor(hashes, np.right_shift(hashes, _32, out=scratch.bits[: len(hashes)]), out=hashes)
 
 
 def _finish(hashes: np.ndarray) -> None:
@@ -84,24 +84,27 @@ def _finish(hashes: np.ndarray) -> None:
     np.bitwise_xor(hashes, hashes >> _31, out=hashes)
 
 
-def _bits(values: Any, rows: slice, words: np.ndarray | None) -> list[np.ndarray]:
+def _bits(values: Any, rows: slice, words: np.ndarray | None, scratch: _Scratch) -> Iterator[np.ndarray]:
     """What a column holds in some rows, as uint64 (rows,); of a tensor, one for each of its numbers."""
     if words is not None:
-        return [words.take(values.codes[rows] + 1)]
+        yield words.take(values.codes[rows] + 1)
+        return
     piece = values[rows]
     if piece.ndim == 1:
-        return [_bits_of_numbers(piece)]
+        yield _bits_of_numbers(piece, scratch)
+        return
     flat = piece.reshape(len(piece), -1)
     if flat.dtype.kind in "biu" and flat.dtype.itemsize < 8:  # several numbers at once
         spare = -flat.shape[1] * flat.itemsize % 8 // flat.itemsize
         flat = np.ascontiguousarray(np.pad(flat, ((0, 0), (0, spare)))).view(np.uint64)
-    return [_bits_of_numbers(flat[:, i]) for i in range(flat.shape[1])]
+    for i in range(flat.shape[1]):
+        yield _bits_of_numbers(flat[:, i], scratch)
 
 
-def _bits_of_numbers(piece: np.ndarray) -> np.ndarray:
+def _bits_of_numbers(piece: np.ndarray, scratch: _Scratch) -> np.ndarray:
     if piece.dtype.kind != "f":
         return piece.astype(np.uint64)
-    numbers = np.add(piece, 0.0, dtype=np.float64)  # -0.0 + 0.0 is 0.0
+    numbers = np.add(piece, 0.0, out=scratch.numbers[: len(piece)])  # -0.0 + 0.0 is 0.0
     unknown = np.isnan(numbers)
     if unknown.any():
         numbers[unknown] = np.nan
@@ -142,10 +145,12 @@ class Duplicates:
     keys: np.ndarray = field(default_factory=lambda: np.empty(0, np.uint64))  # rising; the class in the lowest bits
     counts: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     fresh: list[np.ndarray] = field(default_factory=list)
+    _differ: bool | None = field(default=None, repr=False)
 
     def update(self, hashes: np.ndarray, classes: np.ndarray | None = None) -> None:
         """Take in `row_hashes` of the features, and class numbers (rows,) from 0, -1 where there is none."""
         self.rows += len(hashes)
+        self._differ = None
         keys = hashes & ~_CLASS
         if classes is not None:
             keys |= np.where(classes < 0, 0, 1 + classes % CLASSES).astype(np.uint64)
@@ -154,6 +159,7 @@ class Duplicates:
 
     def merge(self, other: Duplicates) -> None:
         self.rows += other.rows
+        self._differ = None
         self._sorted()
         self._take(*other._sorted())
         self.level = max(self.level, other.level)
@@ -167,12 +173,16 @@ class Duplicates:
     @property
     def repeated(self) -> int:
         """Rows that equal an earlier one in features and class."""
+        if self._all_differ():
+            return 0
         keys, counts = self._sorted()
         return int(counts.sum() - len(keys)) << self.level
 
     @property
     def contradictory(self) -> int:
         """Rows whose features equal those of a row of another class; rows without a class do not count."""
+        if self._all_differ():
+            return 0
         keys, counts = self._sorted()
         known = (keys & _CLASS) > 0
         keys, counts = (keys, counts) if known.all() else (keys[known], counts[known])
@@ -191,6 +201,16 @@ class Duplicates:
         known = keys & ~_CLASS
         places = np.minimum(np.searchsorted(known, held), max(len(known) - 1, 0))
         return int(np.count_nonzero(known[places] == held)) << self.level if len(known) else 0
+
+    def _all_differ(self) -> bool:
+        """Whether many rows, not yet sorted, all differ in their features: a hash table says so in half the time."""
+        if len(self.keys) or sum(map(len, self.fresh)) < HASHED:
+            return False
+        if self._differ is None:
+            from pandas import Series
+
+            self._differ = not Series(np.concatenate(self.fresh) & ~_CLASS).duplicated().any()
+        return self._differ
 
     def _held(self, keys: np.ndarray) -> np.ndarray:
         return keys[keys & self._mask == 0] if self.level else keys

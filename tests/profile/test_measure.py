@@ -12,6 +12,7 @@ import tensorflow as tf
 import prepkit as pk
 from prepkit.profile.measure import compared, measure
 from prepkit.profile.profile import profile
+from prepkit.profile.sample import ROWS
 from prepkit.source import RawChunk, as_source
 from prepkit.source.reader import Reader, infer
 
@@ -134,7 +135,7 @@ def test_spellings_of_a_label_are_counted_raw():
 
 def test_a_sample_of_many_rows():
     found = measured({"x": np.arange(200_000.0), "y": np.arange(200_000) % 2}, seed=3)
-    assert (len(found.sample), found.rows) == (50_000, 200_000)
+    assert (len(found.sample), found.rows) == (ROWS, 200_000)
     assert found.sample.columns["x"].tolist() == found.sample.rows.tolist()
 
 

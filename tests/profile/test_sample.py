@@ -15,14 +15,13 @@ CUTS = st.lists(st.integers(0, 3000), max_size=6).map(sorted)
 
 
 def drawn(n, wanted, cuts=(), seed=0, expected=None):
-    sampler, start = Sampler(wanted, seed, expected), 0
+    sampler = Sampler(wanted, seed, expected)
     for piece in np.split(np.arange(n), list(cuts)):
-        chosen = sampler.chosen(start, len(piece))
+        chosen = sampler.chosen(len(piece))
         places = chosen.pop("places")
         sampler.add(
             {**chosen, "x": piece[places].astype(float), "t": pa.array([str(i) for i in piece[places]], pa.string())}
         )
-        start += len(piece)
     return sampler.result()
 
 
@@ -51,8 +50,8 @@ def test_spread_evenly_and_by_the_seed():
 
 def test_memory_is_bounded_on_the_way():
     sampler = Sampler(100, 0)
-    for start in range(0, 50_000, 500):
-        chosen = sampler.chosen(start, 500)
+    for _ in range(100):
+        chosen = sampler.chosen(500)
         del chosen["places"]
         sampler.add(chosen)
         assert sum(len(p["rows"]) for p in sampler.parts) <= 200
@@ -60,8 +59,8 @@ def test_memory_is_bounded_on_the_way():
 
 def test_categories_of_chunks_get_one_vocabulary_of_what_occurs():
     sampler = Sampler(10, 0)
-    for start, codes, words in ((0, [0, 2, -1], ["a", "b", "c"]), (3, [1, 0, -1], ["c", "d"])):
-        chosen = sampler.chosen(start, 3)
+    for codes, words in (([0, 2, -1], ["a", "b", "c"]), ([1, 0, -1], ["c", "d"])):
+        chosen = sampler.chosen(3)
         del chosen["places"]
         sampler.add({**chosen, "c": Coded(np.array(codes, np.int32), words)})
     found = sampler.result()["c"]

@@ -159,3 +159,12 @@ def test_inputs_are_left_alone():
     before = hashes.copy()
     Duplicates().update(hashes, np.array([0, 1]))
     assert np.signbit(x[0]) and (hashes == before).all()
+
+
+def test_many_rows_that_all_differ_need_no_sorting_and_others_do():
+    n = 200_000
+    found = Duplicates()
+    found.update(row_hashes({"x": np.arange(float(n))}, ["x"]), np.arange(n) % 3)
+    assert (found.repeated, found.contradictory, len(found.keys)) == (0, 0, 0)
+    found.update(row_hashes({"x": np.array([5.0, 6.0])}, ["x"]), np.array([2, 1]))
+    assert (found.repeated, found.contradictory) == (1, 2)

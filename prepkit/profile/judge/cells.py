@@ -37,6 +37,7 @@ UNKNOWN = frozenset(
         *("prefer not to answer", "don t know", "invalid", "null", "nan", "n a", "na", "empty", "blank"),
     ]
 )
+LONGEST = 30  # characters of such a word, with signs around it
 PERHAPS = frozenset(
     ["none", "nil", "nothing", "not applicable", "x", "xx", "xxx", *"-.*_/#!", "--", "---", "..", "..."]
 )
@@ -172,6 +173,8 @@ def disguised_words(view: View) -> Iterator[Finding]:
             continue
         counts = view.measured.tallies[c.name].counts
         for word, n in counts.items():
+            if len(str(word)) > LONGEST or str(word)[-1:].isdigit():
+                continue
             plain = _plain_word(word)
             if plain in UNKNOWN or plain in PERHAPS:
                 sure = plain in UNKNOWN
@@ -193,7 +196,7 @@ def _plain_word(word: object) -> str:
 def missing_together(view: View) -> Iterator[Finding]:
     for names, rows in view.gaps.together:
         advice = "they are missing in the same rows: one indicator tells it for all of them"
-        evidence = {"rows": rows, "percent": percent(rows, len(view.few))}
+        evidence = {"percent": percent(rows, len(view.few))}
         yield on_columns("missing.together", "info", names, advice, "Impute(indicator=True)", **evidence)
 
 

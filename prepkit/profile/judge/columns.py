@@ -124,7 +124,7 @@ def shared(view: View) -> Iterator[Finding]:
     twins = {frozenset((p.one, p.other)) for p in view.same}
     for s in shared_values({n: view.levels(n) for n in chosen}, words):
         if frozenset(s.columns) not in twins:
-            evidence = {"value": s.value, "rows": s.rows}
+            evidence = {"value": s.value, "percent": percent(s.rows, len(view.few))}
             advice = "the value stands in the same rows of all of them: one column tells it"
             yield on_columns("category.together", "info", list(s.columns), advice, "", **evidence)
 
