@@ -61,7 +61,7 @@ def located(file: str, folders: Sequence[Path]) -> Path | None:
 def profiled(entry: Mapping[str, Any], folders: Sequence[Path]) -> Any:
     """The profile of a data set; None if it is not there."""
     import prepkit as pk
-    from prepkit.profile.profile import profile
+    from prepkit.profiling.profile import profile
 
     path = located(entry["file"], folders)
     if path is None:

@@ -285,7 +285,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     options.out.write_text(json.dumps(report, indent=1) + "\n")
     for part in ("table", "dataset", "parquet"):
         if part in report:
-            print(pd.DataFrame(report[part]).T[["median", "min", "max", "ratio"]].astype(float).round(3).to_string(), "\n")
+            print(
+                pd.DataFrame(report[part]).T[["median", "min", "max", "ratio"]].astype(float).round(3).to_string(), "\n"
+            )
     print(f"all agree: {all(report['agree'].values())}; written to {options.out}")
 
 

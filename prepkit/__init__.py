@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from prepkit.core import Stage
+    from prepkit.drift.data import Drift
     from prepkit.errors import PrepkitError
     from prepkit.features.choose import Drop, Map, Select
     from prepkit.features.clip import Clip
@@ -13,11 +14,14 @@ if TYPE_CHECKING:
     from prepkit.features.impute import Impute
     from prepkit.features.rescale import Rescale
     from prepkit.features.text import Text
+    from prepkit.finding import Finding
     from prepkit.fitted import FittedPipeline, Prepared
     from prepkit.keras import Served
     from prepkit.metadata import Metadata
     from prepkit.pipeline import Pipeline, load
-    from prepkit.profile.recommend import recommend
+    from prepkit.profiling.data import Profile
+    from prepkit.profiling.profile import profile
+    from prepkit.profiling.recommend import recommend
     from prepkit.rows.check import Validation
     from prepkit.rows.rebalance import Rebalance
     from prepkit.rows.validate import Validate
@@ -28,7 +32,9 @@ _HOME = {
     "Clip": "features.clip",
     "Column": "spec",
     "Datetime": "features.datetime",
+    "Drift": "drift.data",
     "Drop": "features.choose",
+    "Finding": "finding",
     "FittedPipeline": "fitted",
     "Hash": "features.encode",
     "Impute": "features.impute",
@@ -40,6 +46,7 @@ _HOME = {
     "Pipeline": "pipeline",
     "Prepared": "fitted",
     "PrepkitError": "errors",
+    "Profile": "profiling.data",
     "Rebalance": "rows.rebalance",
     "Rescale": "features.rescale",
     "Select": "features.choose",
@@ -51,13 +58,14 @@ _HOME = {
     "Validation": "rows.check",
     "as_source": "source",
     "load": "pipeline",
-    "recommend": "profile.recommend",
+    "profile": "profiling.profile",
+    "recommend": "profiling.recommend",
 }
 
 __all__ = [
-    "Clip", "Column", "Datetime", "Drop", "FittedPipeline", "Hash", "Impute", "Label", "Lookup", "Map", "Metadata",
-    "OneHot", "Pipeline", "Prepared", "PrepkitError", "Rebalance", "Rescale", "Select", "Served", "Spec", "Stage",
-    "Text", "Validate", "Validation", "as_source", "load", "recommend",
+    "Clip", "Column", "Datetime", "Drift", "Drop", "Finding", "FittedPipeline", "Hash", "Impute", "Label", "Lookup",
+    "Map", "Metadata", "OneHot", "Pipeline", "Prepared", "PrepkitError", "Profile", "Rebalance", "Rescale", "Select",
+    "Served", "Spec", "Stage", "Text", "Validate", "Validation", "as_source", "load", "profile", "recommend",
 ]  # fmt: skip
 
 __version__ = "0.1.0"

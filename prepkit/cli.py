@@ -122,9 +122,9 @@ Drawn = tuple[Any, Callable[[], Any], Callable[[], str]]  # what was found; it a
 
 
 def _profiled(file: str, label: str | None, splits: list[str]) -> Drawn:
-    from prepkit.profile.draw import table
-    from prepkit.profile.page import html
-    from prepkit.profile.profile import profile
+    from prepkit.profiling.draw import table
+    from prepkit.profiling.page import html
+    from prepkit.profiling.profile import profile
 
     short = {Path(path).name: path for path in splits}
     found = profile(file, label, against=short if len(short) == len(splits) else {path: path for path in splits})
@@ -133,7 +133,7 @@ def _profiled(file: str, label: str | None, splits: list[str]) -> Drawn:
 
 def _compared(file: str, against: Path) -> Drawn:
     import prepkit as pk
-    from prepkit.profile.drift import drift_html, drift_table
+    from prepkit.profiling.drift import drift_html, drift_table
 
     loaded = pk.load(against, rows=False)
     fitted = loaded.pipeline if isinstance(loaded, pk.Prepared) else loaded

@@ -19,7 +19,7 @@ from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 from prepkit.datasets import adult
 from prepkit.fitted import Prepared
 from prepkit.pipeline import load
-from prepkit.profile.recommend import recommend
+from prepkit.profiling.recommend import recommend
 from prepkit.report.terminal import curves
 
 LABEL = "income"

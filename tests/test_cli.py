@@ -340,7 +340,7 @@ def test_what_profile_cannot_do_is_said_on_standard_error(case, capfd):
 
 
 def test_where_reports_go_is_checked_before_the_work_is_done(monkeypatch, capfd):
-    monkeypatch.setattr("prepkit.profile.profile.profile", lambda *_, **__: pytest.fail("the work was done"))
+    monkeypatch.setattr("prepkit.profiling.profile.profile", lambda *_, **__: pytest.fail("the work was done"))
     assert profiled("--out", "no/r.html") == 1
     assert profiled("--json", "no/r.json") == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,11 +10,12 @@ import pytest
 
 from prepkit.drift import judge as drift
 from prepkit.drift import measure
-from prepkit.profile import gaps, pairs, spellings
-from prepkit.profile.judge import cells, columns, found, labels, leakage, numbers, rows, splits, words
-from prepkit.profile.titles import TITLES
+from prepkit.profiling import gaps, pairs, sample, spellings, tally, view
+from prepkit.profiling.judge import cells, columns, found, labels, leakage, numbers, rows, splits, words
+from prepkit.profiling.titles import TITLES
 
-PAGE = Path(__file__).parents[1] / "docs" / "findings.md"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "findings.md"
 ENTRY = re.compile(r"^### (\S+)\n\n(.*?)(?=\n\n#|\Z)", re.MULTILINE | re.DOTALL)
 ENTRIES = dict(ENTRY.findall(PAGE.read_text("utf-8")))
 LONGEST = 850  # characters, links among them; an entry is read at a glance
@@ -104,7 +106,7 @@ def test_every_code_has_its_entry_in_the_order_of_the_headings():
 def test_an_entry_begins_with_the_heading_and_ends_with_a_cure(code):
     entry = ENTRIES.get(code, "")
     assert entry.startswith(f"**{TITLES[code]}.** ")
-    assert re.search(r"^Cure: .+\.$", entry.splitlines()[-1])
+    assert re.search(r"^\*Cure:\* .+\.$", entry.splitlines()[-1])
     assert re.search(r"\b(error|warning|info)\b", entry.lower())
     assert len(entry) <= LONGEST
 
@@ -117,3 +119,20 @@ def test_the_limits_of_an_entry_are_those_of_the_code(code):
 def test_the_page_says_how_findings_that_are_alike_are_told():
     assert found.ALIKE == 6 and "six or more columns share is told once" in PAGE.read_text("utf-8")
     assert leakage.FEWEST == 50 and "from 50 labelled rows on" in PAGE.read_text("utf-8")
+
+
+def test_the_profile_page_has_the_sizes_of_the_code():
+    text = (ROOT / "docs" / "profile.md").read_text("utf-8")
+    assert sample.CELLS == 2**24 and "2^24 numbers at most" in text
+    assert f"up to {sample.ROWS:,} rows" in text and f"({view.RELATED:,} rows of the sample)" in text
+    assert f"up to {tally.LISTED:,} different" in text
+    assert f"rank of {163 / sample.ROWS**0.5:.1f} % at most" in text  # Kolmogorov's limit: 99 samples of 100
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/profile.md"])
+def test_a_page_has_the_figures_of_the_benchmark(page):
+    found = json.loads((ROOT / "benchmarks" / "results" / "defects.json").read_text("utf-8"))["summary"]
+    text = (ROOT / page).read_text("utf-8")
+    numbers = [found["data_sets"], found["defects"], found["found"], found["false"]]
+    figures = re.search(r"(\d+) (?:public data )?sets\b.*?(\d+) (?:documented )?defects.*?(\d+)\D.*?(\d+) ", text)
+    assert figures and [int(n) for n in figures.groups()] == numbers

@@ -19,8 +19,8 @@ PUBLIC = ""  # prepkit/__init__.py
 ORDER = [
     *["errors", "progress", "graph", "spec", "parse", "scan", "source", "labels", "finding", "rules", "tensors"],
     *["decode", "gate", "core", "entry", "features", "rows", "flow", "fit", "feed", "storage", "metadata", "keras"],
-    *["parity", "drift", "fitted", "pipeline", "report", "profile", "ablation", "doctor", "shards", "datasets", "demo"],
-    *[PUBLIC, "cli", "__main__"],
+    *["parity", "drift", "fitted", "pipeline", "report", "profiling", "ablation", "doctor"],
+    *["shards", "datasets", "demo", PUBLIC, "cli", "__main__"],
 ]
 
 

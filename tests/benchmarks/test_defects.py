@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks import defects
 from prepkit.finding import Finding
-from prepkit.profile.data import Profile
+from prepkit.profiling.data import Profile
 
 TABLE = json.loads(defects.TABLE.read_text("utf-8"))
 SHIPPED = [name for name, entry in TABLE.items() if defects.located(entry["file"], defects.FOLDERS)]
