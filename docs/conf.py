@@ -16,6 +16,7 @@ default_role = "code"  # of `this` in docstrings
 html_theme = "furo"
 html_title = "prepkit"
 html_copy_source = False
+myst_heading_anchors = 3  # findings.html#missing-disguised
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings say more

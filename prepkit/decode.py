@@ -191,6 +191,9 @@ def unreadable(raw: Any, values: np.ndarray, column: Column) -> np.ndarray:
     nothing = np.empty(0, np.int64)
     if not isinstance(raw, pa.Array | pa.ChunkedArray):
         return nothing
+    inner = raw.type.value_type if pa.types.is_dictionary(raw.type) else raw.type
+    if not _is_string(inner):
+        return nothing
     rows = np.flatnonzero(np.isnan(values))
     if not len(rows):
         return nothing
@@ -198,7 +201,7 @@ def unreadable(raw: Any, values: np.ndarray, column: Column) -> np.ndarray:
     cells = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
     encoded = cells if pa.types.is_dictionary(cells.type) else cells.dictionary_encode()
     words = encoded.dictionary.to_pylist()
-    if not words or not isinstance(next((w for w in words if w is not None), None), str | bytes):
+    if not words:
         return nothing
     there = ~is_missing(tf.constant([w or "" for w in words], tf.string), column.missing).numpy()
     codes = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)

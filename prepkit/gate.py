@@ -68,7 +68,8 @@ class Gate:
         rules: in the order in which a row is counted under the first that it breaks.
         flagged: columns for which `NAME is invalid` is appended.
         max_refused: the share of the training rows (0 to 1) above which refusing them is an error.
-        by_pandera: runs the rules that only pandera can run; None once loaded from disk.
+        by_pandera: runs the rules that only pandera can run.
+        lost: of these, the numbers of those whose function was not saved with the pipeline.
         repeated: of each "unique" rule that has seen all rows of a stream, the sorted hashes of keys that occur twice.
     """
 
@@ -76,6 +77,7 @@ class Gate:
     flagged: tuple[str, ...] = ()
     max_refused: float = 0.1
     by_pandera: ByPandera | None = field(default=None, compare=False)
+    lost: frozenset[int] = field(default=frozenset(), compare=False)
     repeated: Mapping[int, np.ndarray] = field(default_factory=dict, compare=False)
 
     def numbers(self, policies: Collection[str], *, graph: bool = False) -> tuple[int, ...]:
@@ -105,7 +107,11 @@ class Gate:
 
     def __str__(self) -> str:
         where = {"graph": "", "all rows": "  [training rows: needs them all]", "pandera": "  [training rows: pandera]"}
-        return "\n".join(f"{rule}  -> {rule.policy}{where[rule.runs]}" for rule in self.rules)
+        lost = "  [not judged: its function was not saved]"
+        return "\n".join(
+            f"{rule}  -> {rule.policy}{lost if i in self.lost else where[rule.runs]}"
+            for i, rule in enumerate(self.rules)
+        )
 
     def flags(self) -> tuple[Column, ...]:
         """The columns that are appended."""
@@ -149,16 +155,16 @@ class Gate:
             with ThreadPoolExecutor(2) as pool:
                 found = list(pool.map(judged, alone))
         broken = {i: rows for i, rows in zip(alone, found, strict=True) if len(rows)}
-        asked = [i for i in chosen if self.rules[i].runs == "pandera"]
+        asked = [i for i in chosen if self.rules[i].runs == "pandera" and i not in self.lost]
         if asked and self.by_pandera is not None and n:
             by_pandera = self.by_pandera(columns, spec, asked, start)
             broken |= {i: np.flatnonzero(mask) for i, mask in by_pandera.items() if mask.any()}
         return Verdict(n, dict(sorted(broken.items())))
 
     def _read(self, rules: Iterable[int], spec: Spec) -> set[str]:
-        """The columns that come as strings, and of which a rule asks whether the cells can be read."""
+        """The columns of which a rule asks whether the cells can be read, in whatever type they come."""
         asked = {self.rules[i].columns[0] for i in rules if self.rules[i].check in ("dtype", "nullable")}
-        return {n for n in asked & self._typed if spec[n].dtype == "string" and spec[n].kind not in WORDS}
+        return {n for n in asked & self._typed if spec[n].kind not in WORDS}
 
     def asks(self, i: int, spec: Spec) -> bool:
         """Whether the rule wants to know the label."""

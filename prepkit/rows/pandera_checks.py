@@ -53,6 +53,13 @@ def run_by_pandera(schema: Any, rules: Sequence[Rule], frame: Any, start: int = 
     return out
 
 
+def can_run(schema: Any, rule: Rule) -> bool:
+    """Whether the schema still has the check of a rule that pandera runs; functions are not saved with a schema."""
+    names = rule.columns or tuple(map(str, schema.columns))
+    wanted = (rule.columns[0] if rule.columns else "", rule.text)
+    return any((name, text) == wanted for name, text, _ in checks_of(schema, names))
+
+
 def _as_declared(schema: Any, frame: Any) -> Any:
     """The frame with the types that the schema tells, as far as its cells allow; without columns that go."""
     told = expanded(schema, list(frame.columns))

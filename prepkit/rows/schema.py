@@ -12,7 +12,7 @@ from typing import Any
 from prepkit.core import did_you_mean
 from prepkit.errors import PrepkitError
 from prepkit.rows.contradictions import refuse_contradictions
-from prepkit.rows.pandera_checks import run_by_pandera
+from prepkit.rows.pandera_checks import can_run, run_by_pandera
 from prepkit.rows.schema_checks import (
     about_strings,
     cells_of,
@@ -32,6 +32,7 @@ from prepkit.spec import Kind, Spec
 
 __all__ = [
     "as_schema",
+    "can_run",
     "code_of",
     "compiled",
     "extra_columns",

@@ -16,7 +16,16 @@ from prepkit.rows.check import Validation, checked, refuse_unlearned
 from prepkit.rows.frame import as_frame
 from prepkit.rows.inferred import inferred, statistic_of
 from prepkit.rows.repeats import with_repeats
-from prepkit.rows.schema import as_schema, code_of, compiled, extra_columns, kinds_of, run_by_pandera, schema_to_json
+from prepkit.rows.schema import (
+    as_schema,
+    can_run,
+    code_of,
+    compiled,
+    extra_columns,
+    kinds_of,
+    run_by_pandera,
+    schema_to_json,
+)
 from prepkit.rules import CHECKS, HEALING, RANGES, Policy, Rule, bounds
 from prepkit.scan import Statistic
 from prepkit.source import RawChunk, Source, as_source
@@ -162,15 +171,17 @@ class Validate(RowStage[Admission]):
         return self.learned_gate(self._compiled(raw))
 
     def learned_gate(self, learned: Admission) -> Gate:
-        by_pandera = None
-        if any(rule.runs == "pandera" for rule in learned.rules) and self.schema is not None:
+        by_pandera, lost = None, frozenset[int]()
+        code = [i for i, rule in enumerate(learned.rules) if rule.runs == "pandera"]
+        if code and self.schema is not None:
+            lost = frozenset(i for i in code if not can_run(self.schema, learned.rules[i]))
 
             def by_pandera(columns: Decoded, spec: Spec, rules: Sequence[int], start: int) -> Mapping[int, np.ndarray]:
                 chosen = tuple(learned.rules[i] for i in rules)
                 found = run_by_pandera(self.schema, chosen, as_frame(columns, spec, learned.rules), start)
                 return {rules[k]: mask for k, mask in found.items()}
 
-        return Gate(learned.rules, learned.flagged, self.max_refused, by_pandera)
+        return Gate(learned.rules, learned.flagged, self.max_refused, by_pandera, lost)
 
     def _compiled(self, spec: Spec) -> Admission:
         rules = compiled(self.schema, spec, lambda rule: self._policy(rule, spec), finite=self.finite)

@@ -675,3 +675,27 @@ def test_the_repr_says_where_each_rule_runs():
     assert repr(pk.Validate(margin=0.5)) == "Validate(margin=0.5)"
     by_pattern = pa.DataFrameSchema({"x.*": pa.Column(float, regex=True)})
     assert repr(pk.Validate(by_pattern)).splitlines() == ["Validate(<schema of 1 column>)"]
+
+
+def test_a_function_that_was_not_saved_judges_nothing_and_is_named(tmp_path):
+    mine = pa.Check(lambda s: s < 3, error="mine")
+    lookahead = pa.Check.str_matches(r"(?!X)[A-Z]")
+    schema = pa.DataFrameSchema(
+        {"age": pa.Column(float, [pa.Check.ge(0), mine]), "plate": pa.Column(str, lookahead)},
+        checks=pa.Check(lambda f: f["age"] >= 0, error="all"),
+    )
+    frame = pd.DataFrame({"age": [1.0, 2.0, 2.5] * 10, "plate": ["A"] * 30, "y": np.arange(30) % 2})
+    pk.Pipeline([pk.Validate(schema), pk.Drop("plate")]).fit(frame, label="y").save(tmp_path / "fitted")
+    again = pk.load(tmp_path / "fitted")
+    assert str(again.rules).count("[not judged: its function was not saved]") == 2
+    found = again.check(frame.assign(age=-1.0, plate="X"))
+    assert found.failures["check"].unique().tolist() == ["greater_than_or_equal_to(0)", lookahead.error]
+
+
+def test_new_data_in_strings_are_told_unreadable_from_missing():
+    schema = pa.DataFrameSchema({"age": pa.Column(float, nullable=True)})
+    fitted = pk.Pipeline([pk.Validate(schema), pk.Impute()]).fit(people()[["age", "y"]].replace(np.inf, 1), label="y")
+    found = fitted.check(pd.DataFrame({"age": ["31", "old", "", None, " 47 "]}))
+    assert found.failures[["row", "check"]].values.tolist() == [[1, "dtype(float64)"]]
+    in_graph = fitted.flow.entry.broken_in_graph({"age": tf.constant(["31", "old", "", " 47 "])}, [0])
+    assert in_graph.numpy().ravel().tolist() == [False, True, False, False]
