@@ -74,7 +74,7 @@ def counters(view: View) -> Iterator[Finding]:
 def names(view: View) -> Iterator[Finding]:
     odd = [n for n in view.columns if ODD.search(n)]
     if odd:
-        advice = "spaces, brackets and slashes in names are not taken by all graphs and files: rename the columns"
+        advice = "signatures of exported models take ASCII letters, digits and _ only: rename the columns"
         yield on_columns(
             "column.names", "info", odd, advice, "", characters=sorted(set("".join(ODD.findall("".join(odd)))))
         )

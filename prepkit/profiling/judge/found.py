@@ -9,6 +9,7 @@ from prepkit.finding import SEVERITIES, Finding, Severity
 
 ALIKE = 6  # columns with the same finding, from which on they are one; a rule of thumb for what is still read
 NAMED = 5  # of them that are named where it is found
+READABLE = 1e9
 MOST = 1.7e308
 LISTED = 1000  # of them that the evidence lists
 
@@ -43,7 +44,9 @@ def percent(part: float, whole: float) -> float:
 
 
 def rounded(value: float) -> float:
-    """To four digits, and finite."""
+    """To four digits, and finite; whole numbers that a person can read as they are."""
+    if abs(value) < READABLE and value == int(value):
+        return float(value)
     return float(f"{min(max(value, -MOST), MOST):.4g}")
 
 
