@@ -16,7 +16,7 @@ from prepkit.flow import Flow, check_output
 from prepkit.gate import Decoded, Gate, Verdict, rows_of, taken
 from prepkit.labels import classes_of, decode_label
 from prepkit.progress import track
-from prepkit.rows.quarantine import Refusals, check_share
+from prepkit.rows.quarantine import Refusals, check_share, refuse_raised
 from prepkit.rows.repeats import with_repeats
 from prepkit.scan import Coded, Statistic, Vocabulary, accumulator
 from prepkit.scan.reference import ReferenceBuilder
@@ -170,7 +170,13 @@ def _with_classes(raw: Spec, rows: Rows) -> Spec:
         rows_of = {k: n for k, n in rows.classes.counts.items() if n}
         classes_of(rows_of, "one_hot", rows.read, raw.label.name)
         return raw  # its classes were counted when the label was inferred
-    classes = classes_of(rows.classes.counts, raw.label.form, rows.read, raw.label.name)
+    refused = rows.refusals.total
+    try:
+        classes = classes_of(rows.classes.counts, raw.label.form, rows.read - refused, raw.label.name)
+    except PrepkitError as error:
+        if not refused:
+            raise
+        raise PrepkitError(f"{error} Validate has refused {refused:,} rows before.") from error
     return replace(raw, label=replace(raw.label, classes=classes))
 
 
@@ -289,6 +295,9 @@ def _kept(gate: Gate | None, verdict: Verdict, y: Coded | None) -> np.ndarray | 
 
 
 def _count(rows: Rows, chunk: RawChunk, y: Coded | None, verdict: Verdict, entry: Entry) -> None:
+    name = entry.raw.label.name if entry.raw.label else None
+    if entry.gate is not None:
+        refuse_raised(entry.gate, verdict, chunk, rows.read, name)
     if y is not None:
         without = np.flatnonzero(y.codes < 0)
         rows.unlabelled += len(without)
@@ -298,7 +307,6 @@ def _count(rows: Rows, chunk: RawChunk, y: Coded | None, verdict: Verdict, entry
         refused = verdict.mask(entry.gate.refusing) if entry.gate else np.zeros(len(chunk), bool)
         rows.classes.update(y[~refused] if refused.any() else y)
     if entry.gate is not None:
-        name = entry.raw.label.name if entry.raw.label else None
         rows.refusals.update(entry.gate, verdict, chunk, rows.read, name)
     rows.read += len(chunk)
 

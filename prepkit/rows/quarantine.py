@@ -49,7 +49,6 @@ class Refusals:
         """Count what some rows broke and keep those in quarantine; `start` is the number of the first row."""
         if not verdict.broken:
             return
-        refuse_raised(gate, verdict, chunk, start, label)
         for i, rows in verdict.broken.items():
             self.broken[i] = self.broken.get(i, 0) + len(rows)
             some = self.examples.setdefault(i, [])
@@ -81,6 +80,8 @@ def quarantined(
         given |= {f"x{i}": column for i, column in enumerate(chunk.matrix.T)}
     if chunk.label is not None:
         given[label or "y"] = chunk.label
+    if chunk.weight is not None:
+        given["weight"] = chunk.weight
     for name, values in given.items():
         columns[name if name not in (ROW, BROKEN) else f"{name} (of the data)"] = _plain(values, rows, index)
     words: list[list[str]] = [[] for _ in rows]

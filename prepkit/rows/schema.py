@@ -19,6 +19,7 @@ from prepkit.rows.schema_checks import (
     checks_of,
     column_of,
     expanded,
+    label_name,
     names_of,
     rule_of,
     text_of,
@@ -154,7 +155,7 @@ def _check_order(schema: Any, spec: Spec, wanted: Sequence[str]) -> None:
 
 
 def _of_columns(schema: Any, spec: Spec, names: Sequence[str], finite: bool) -> Iterator[Rule]:
-    label = spec.label.name if spec.label is not None else None
+    label = label_name(spec)
     checks = iter(checks_of(schema, names))
     for name, column in expanded(schema, names):
         of_label, held = name == label, column_of(spec, name)

@@ -78,9 +78,16 @@ def cells_of(column: Column | Label) -> Cells:
     return "times" if column.kind == "datetime" else "numbers"
 
 
+def label_name(spec: Spec) -> str | None:
+    """What a schema calls the label; "y" where it comes beside the features without a name."""
+    if spec.label is None:
+        return None
+    return spec.label.name or (None if "y" in spec else "y")
+
+
 def names_of(spec: Spec) -> tuple[str, ...]:
     """The columns, and the label where it is one."""
-    label = spec.label.name if spec.label is not None else None
+    label = label_name(spec)
     return spec.names if label is None or label in spec else (*spec.names, label)
 
 

@@ -699,3 +699,37 @@ def test_new_data_in_strings_are_told_unreadable_from_missing():
     assert found.failures[["row", "check"]].values.tolist() == [[1, "dtype(float64)"]]
     in_graph = fitted.flow.entry.broken_in_graph({"age": tf.constant(["31", "old", "", " 47 "])}, [0])
     assert in_graph.numpy().ravel().tolist() == [False, True, False, False]
+
+
+def test_a_label_beside_the_features_is_called_y():
+    x = np.arange(20.0)[:, None]
+    schema = pa.DataFrameSchema({"y": pa.Column(int, pa.Check.isin([0, 1]))})
+    y = np.arange(20) % 2
+    y[3] = 7
+    for data in ((x, y), tf.data.Dataset.from_tensor_slices((x, y)).batch(4)):
+        prepared = pk.Pipeline([pk.Validate(schema)]).prepare(data)
+        assert prepared.metadata.class_names == ("0", "1")
+        assert list(prepared.quarantine.index) == [3]
+        assert prepared.quarantine.loc[3, "y"] == 7
+
+
+def test_a_missing_label_may_be_an_error():
+    frame = pd.DataFrame({"a": np.arange(20.0), "y": [0.0, 1.0] * 9 + [NAN] * 2})
+    schema = pa.DataFrameSchema({"y": pa.Column(float)})
+    with pytest.raises(pk.PrepkitError, match="y: not_nullable, in 2 rows, the first of them row 18"):
+        pk.Pipeline([pk.Validate(schema, "raise")]).fit(frame, label="y")
+    ledger = pk.Pipeline([pk.Validate(schema)]).fit(frame, label="y").metadata.ledger
+    assert ledger.refused == {"label missing": 2}
+
+
+def test_a_class_of_which_all_rows_are_refused():
+    frame = pd.DataFrame({"age": [1.0] * 50 + [999.0] * 4, "y": [0] * 50 + [1] * 4})
+    with pytest.raises(pk.PrepkitError, match="the one class 0 in all 50 rows.* Validate has refused 4 rows before."):
+        pk.Pipeline([pk.Validate(AGE)]).fit(frame, label="y")
+
+
+def test_weights_are_part_of_a_whole_row():
+    x, y, weight = np.array([[1.0], [999.0], [3.0], [4.0]]), [0, 1, 0, 1], [1.0, 0.5, 2.0, 3.0]
+    schema = pa.DataFrameSchema({"x0": pa.Column(float, pa.Check.lt(50))})
+    prepared = pk.Pipeline([pk.Validate(schema, max_refused=0.5)]).prepare((x, y, weight))
+    assert prepared.quarantine.loc[1].tolist() == [999.0, 1, 0.5, "x0: less_than(50)"]
