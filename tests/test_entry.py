@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import prepkit as pk
-from prepkit.decode import decode_column
+from prepkit.decode import LONG, decode_column
 from prepkit.entry import UNSEEN, Entry
 from prepkit.parse import MISSING
 from prepkit.scan import Coded
@@ -445,3 +445,25 @@ def test_inference_and_entry_agree_on_what_a_frame_holds():
     decoded = entry.decode(chunk)["word"]
     assert isinstance(decoded, Coded)
     assert list(decoded.values) == ["a", "b"]
+
+
+VIEWS = [
+    pa.string(),
+    pa.large_string(),
+    pa.string_view(),
+    pa.binary(),
+    pa.large_binary(),
+    pa.binary_view(),
+    pa.binary(2),
+]
+
+
+@pytest.mark.parametrize("kind", VIEWS, ids=str)
+@pytest.mark.parametrize("late", [False, True])
+def test_long_columns_of_strings_are_read_as_short_ones(kind, late):
+    cells = [b"ab", None, b"cd"] * (LONG // 3 + 1) + [b"zz" if late else b"ab"]
+    column = Column("x", "categorical", "string")
+    made = decode_column(pa.array(cells, kind if kind == pa.binary(2) else pa.binary()).cast(kind), column)
+    words = [None if code < 0 else made.values[code] for code in made.codes[[0, 1, 2, -1]]]
+    assert words == ["ab", None, "cd", "zz" if late else "ab"]
+    assert (made.codes < 0).sum() == LONG // 3 + 1
