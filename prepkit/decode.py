@@ -144,8 +144,7 @@ def _encoded(raw: Any) -> tuple[Any, Any]:
     if pa.types.is_dictionary(raw.type):
         signed = not pa.types.is_unsigned_integer(raw.indices.type)
         return raw.dictionary, raw.indices if signed else raw.indices.cast(pa.int64())
-    views = pa.types.is_string_view(raw.type) or pa.types.is_binary_view(raw.type)  # pyarrow cannot look them up
-    if len(raw) >= LONG and not views:
+    if len(raw) >= LONG:
         words = pc.unique(raw[:HEAD]).drop_null()
         if len(words) <= HEAD // 16:
             indices = pc.index_in(raw, value_set=words)

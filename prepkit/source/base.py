@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 
 from prepkit.errors import PrepkitError
 
@@ -58,6 +59,13 @@ class Source(ABC):
 def chunk_rows(row_bytes: int) -> int:
     """How many rows of so many bytes are read at a time."""
     return max(1, min(CHUNK, CHUNK_BYTES // max(row_bytes, 1)))
+
+
+def without_views(values: Any) -> Any:
+    """A pyarrow array whose strings are no views, for which pyarrow lacks half of its functions."""
+    if pa.types.is_string_view(values.type):
+        return values.cast(pa.large_string())
+    return values.cast(pa.large_binary()) if pa.types.is_binary_view(values.type) else values
 
 
 def weights_of(values: Any, where: str, start: int = 0) -> np.ndarray:

@@ -20,7 +20,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from prepkit.errors import PrepkitError
-from prepkit.source.base import RawChunk, RawColumn, Source, chunk_rows, column_of
+from prepkit.source.base import RawChunk, RawColumn, Source, chunk_rows, column_of, without_views
 from prepkit.source.table import as_column
 
 SUFFIXES = {
@@ -194,7 +194,7 @@ def _read_parquet(file: Path, rng: np.random.Generator | None) -> Iterator[dict[
     try:
         for batch in reader.iter_batches(batch_size=chunk_rows(8 * len(schema)), row_groups=groups):
             if batch.num_rows:
-                yield dict(zip(schema.names, batch.columns, strict=True))
+                yield dict(zip(schema.names, map(without_views, batch.columns), strict=True))
     except (pa.ArrowInvalid, OSError) as error:
         said = " ".join(str(error).split()).rstrip(".")
         raise PrepkitError(f"{file.name} cannot be read as Parquet: {said}: write it again.") from error

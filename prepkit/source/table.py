@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from prepkit.errors import PrepkitError
-from prepkit.source.base import RawChunk, RawColumn, Source, column_of, weights_of
+from prepkit.source.base import RawChunk, RawColumn, Source, column_of, weights_of, without_views
 
 THREADED = 2**20  # cells of a frame from which on a second thread pays
 
@@ -112,7 +112,7 @@ def _from_series(series: nw.Series[Any], name: str) -> RawColumn:
         values = series.to_numpy()
         if values.dtype.kind in "biuf":
             return values
-    array = _arrow(series, name)
+    array = without_views(_arrow(series, name))
     inner = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
     if not isinstance(inner, pa.BaseExtensionType):
         return array
@@ -147,7 +147,7 @@ def from_mapping(data: Mapping[Any, Any], **beside: Any) -> Table:
 def as_column(values: Any, name: str) -> RawColumn:
     """One column of whatever array type: numpy for numbers and tensors, else pyarrow."""
     if isinstance(values, pa.Array | pa.ChunkedArray):
-        return values
+        return without_views(values)
     if is_frame(values):
         values = _from_narrow(values, name)
     if not isinstance(values, np.ndarray | list | tuple):

@@ -421,3 +421,15 @@ def test_a_sparse_matrix_is_refused_with_the_way_out():
 def test_a_label_needs_a_name_to_be_found_by():
     with pytest.raises(pk.PrepkitError, match=r"label='y', but X is an array without column names: give \(X, y\)"):
         as_source(np.eye(3), "y")
+
+
+@pytest.mark.parametrize("kind", [pa.string_view(), pa.binary_view()], ids=str)
+def test_strings_are_no_views_for_which_pyarrow_lacks_half_of_its_functions(kind, tmp_path):
+    table = pa.table({"s": pa.array(["a", None, "b"]).cast(kind), "y": [0, 1, 0]})
+    pyarrow.parquet.write_table(table, tmp_path / "views.parquet")
+    sources = [table, {"s": table["s"], "y": np.array([0, 1, 0])}, (table.drop_columns("y"), np.array([0, 1, 0]))]
+    for data in (*sources, tmp_path / "views.parquet"):
+        column = next(as_source(data).chunks()).columns["s"]
+        inner = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        assert not (pa.types.is_string_view(inner) or pa.types.is_binary_view(inner))
+        assert [v.decode() if isinstance(v, bytes) else v for v in column.to_pylist()] == ["a", None, "b"]
