@@ -220,10 +220,7 @@ def unreadable(raw: Any, values: np.ndarray, column: Column) -> np.ndarray:
         return nothing
     cells = raw.take(pa.array(rows))
     cells = cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
-    encoded = cells if pa.types.is_dictionary(cells.type) else cells.dictionary_encode()
-    words = encoded.dictionary.to_pylist()
-    if not words:
-        return nothing
-    there = ~is_missing(tf.constant([w or "" for w in words], tf.string), column.missing).numpy()
-    codes = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
+    distinct, indices = _encoded(cells)
+    there = ~is_missing(tf.constant([w or "" for w in distinct.to_pylist()], tf.string), column.missing).numpy()
+    codes = indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return np.asarray(rows[np.append(there, False)[codes]])

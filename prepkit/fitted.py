@@ -378,9 +378,11 @@ class FittedPipeline:
         if gate is None or refusals.quarantined <= HELD:
             yield from refusals.held
             return
-        start, label = 0, self.spec.label.name if self.spec.label else None
+        assert self.spec.label is not None
+        start, label = 0, self.spec.label.name
         for chunk in source.chunks():
-            verdict = self.flow.entry.judged(chunk, start)
+            labels = decode_label(chunk.label, self.spec.label.form, self.spec.label.name)
+            verdict = self.flow.entry.judged(chunk, start).without(np.flatnonzero(labels.codes < 0))
             rows = np.flatnonzero(verdict.mask(gate.numbers(("quarantine",))))
             if len(rows):
                 yield quarantined(gate, verdict, chunk, rows, start, label)

@@ -142,7 +142,7 @@ class Gate:
             start: the number of the first row, for messages.
         """
         chosen = range(len(self.rules)) if rules is None else list(rules)
-        unread = {n: unreadable(raw.get(n), decoded[n], spec[n]) for n in self._read(chosen, spec)}
+        unread = {name: unreadable(raw.get(name), decoded[name], spec[name]) for name in self._read(chosen, spec)}
         columns = {**decoded} if label is None else {**decoded, LABEL: label}
 
         def judged(i: int) -> np.ndarray:
@@ -213,20 +213,20 @@ class Gate:
     def heal(self, decoded: Decoded, verdict: Verdict) -> dict[str, Any]:
         """The columns with cells clipped or made missing as the policies say, and the flags appended."""
         out = dict(decoded)
-        for i in self.healing:
-            rule, rows = self.rules[i], verdict.broken.get(i)
-            if rows is None:
-                continue
-            name = rule.columns[0]
-            if rule.policy == "clip":
-                out[name] = clipped(rule, out[name])
-        for i in self.healing:  # missing goes before clipped
-            rule, rows = self.rules[i], verdict.broken.get(i)
-            if rows is not None and rule.policy == "null":
-                out[rule.columns[0]] = _without(out[rule.columns[0]], rows)
+        for i in self._mending:
+            name = self.rules[i].columns[0]
+            if i in verdict.broken and self.rules[i].policy == "clip":
+                out[name] = clipped(self.rules[i], out[name])
+            elif i in verdict.broken:
+                out[name] = _without(out[name], verdict.broken[i])
         for name in self.flagged:
             out[flag_of(name)] = verdict.mask(self._flagging(name)).astype(np.float32)
         return out
+
+    @cached_property
+    def _mending(self) -> tuple[int, ...]:
+        """The rules that change cells; those that clip first, for missing goes before clipped."""
+        return self.numbers(("clip",), graph=True) + self.numbers(("null",), graph=True)
 
     def _flagging(self, name: str) -> list[int]:
         """The rules that flag a column."""
@@ -260,17 +260,15 @@ class Gate:
     ) -> dict[str, tf.Tensor | Texts]:
         """`heal` in the graph."""
         out = dict(columns)
-        for policy in ("clip", "null"):  # missing goes before clipped
-            for i in (i for i in self.healing if self.rules[i].policy == policy):
-                rule = self.rules[i]
-                name = rule.columns[0]
-                x = out[name]
-                if policy == "clip":
-                    out[name] = clipped(rule, x)
-                elif isinstance(x, Texts):
-                    out[name] = x.without(broken[i])
-                else:
-                    out[name] = tf.where(broken[i], tf.constant(np.nan, x.dtype), x)
+        for i in self._mending:
+            name = self.rules[i].columns[0]
+            x = out[name]
+            if self.rules[i].policy == "clip":
+                out[name] = clipped(self.rules[i], x)
+            elif isinstance(x, Texts):
+                out[name] = x.without(broken[i])
+            else:
+                out[name] = tf.where(broken[i], tf.constant(np.nan, x.dtype), x)
         none = tf.zeros(tf.shape(_rows_of(next(iter(columns.values()))))[:1], tf.bool)
         for name in self.flagged:
             flagged = none

@@ -6,6 +6,7 @@ Comparisons are written with operators alone, which arrays and tensors share; a 
 from __future__ import annotations
 
 import functools
+import math
 import operator
 import re
 from collections.abc import Mapping, Sequence
@@ -278,7 +279,13 @@ def broken_rows(rule: Rule, values: np.ndarray | Coded) -> np.ndarray:
 def clipped(rule: Rule, x: Any) -> Any:
     """Numbers set to the nearest bound of a rule of `RANGES`; NaN stays."""
     low, high, _, _ = bounds(rule)
-    if isinstance(x, np.ndarray):
-        return np.clip(x, np.array(low, x.dtype), np.array(high, x.dtype))
-    low, high = tf.constant(low, x.dtype), tf.constant(high, x.dtype)
-    return tf.where(x < low, low, tf.where(x > high, high, x))
+    dtype: Any = np.dtype(x.dtype if isinstance(x, np.ndarray) else x.dtype.as_numpy_dtype)
+    if dtype.kind in "iu":  # the whole numbers of the type that are within
+        info = np.iinfo(dtype)
+        low, high = math.ceil(max(low, info.min)), math.floor(min(high, info.max))
+    least, most = np.array(low, dtype), np.array(high, dtype)
+    return (
+        np.clip(x, least, most)
+        if isinstance(x, np.ndarray)
+        else tf.where(x < least, least, tf.where(x > most, most, x))
+    )

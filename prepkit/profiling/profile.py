@@ -15,7 +15,7 @@ from prepkit.profiling.measure import Measured, measure
 from prepkit.profiling.view import Split, View
 from prepkit.scan import Coded
 from prepkit.source import Source, as_source
-from prepkit.source.files import Files, _delimiter
+from prepkit.source.files import Files, delimiter_of
 from prepkit.source.reader import Reader, infer
 from prepkit.spec import Kind
 
@@ -88,7 +88,7 @@ def viewed(measured: Measured, source: Source, splits: Mapping[str, Split] | Non
     numbers = {n: distinct_numbers(v) for n, v in sample.columns.items() if not isinstance(v, Coded)}
     columns = {n: describe(measured, n, numbers.get(n)) for n in measured.spec.names}
     csv = isinstance(source, Files) and source.kind == "csv"
-    separator = _delimiter(source.files[0]) if csv and isinstance(source, Files) else ""
+    separator = delimiter_of(source.files[0]) if csv and isinstance(source, Files) else ""
     return View(measured, columns, numbers, not csv, separator, splits or {})
 
 

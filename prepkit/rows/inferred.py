@@ -6,6 +6,8 @@ import datetime
 import math
 from typing import Any
 
+import numpy as np
+
 from prepkit.core import Known
 from prepkit.rows.schema_checks import LONGEST_TEXT
 from prepkit.rules import Rule
@@ -87,6 +89,9 @@ def _range(column: Column, low: float, high: float, margin: float) -> list[Rule]
     beyond = margin * (high - low)
     least = max(low - beyond, 0.0) if low >= 0 else low - beyond
     most = min(high + beyond, 0.0) if high <= 0 else high + beyond
+    if column.kind == "tensor" and column.dtype.startswith(("int", "uint")):
+        info = np.iinfo(column.dtype)  # beyond which there are no pixels
+        least, most = max(math.floor(least), info.min), min(math.ceil(most), info.max)
     if column.kind == "datetime":
         least, most = math.floor(least / DAY) * DAY, math.ceil(most / DAY) * DAY
     arguments = {"min_value": float(least), "max_value": float(most), "include_min": True, "include_max": True}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,21 +75,25 @@ def quarantined(
     """Rows as they came, their number first, and last the rules that they broke."""
     columns: dict[str, Any] = {ROW: pa.array(rows + start, pa.int64())}
     index = pa.array(rows, pa.int64())
-    given = dict(chunk.columns)
+    features = dict(chunk.columns)
     if chunk.matrix is not None:
-        given |= {f"x{i}": column for i, column in enumerate(chunk.matrix.T)}
-    if chunk.label is not None:
-        given[label or "y"] = chunk.label
-    if chunk.weight is not None:
-        given["weight"] = chunk.weight
-    for name, values in given.items():
-        columns[name if name not in (ROW, BROKEN) else f"{name} (of the data)"] = _plain(values, rows, index)
+        features |= {f"x{i}": column for i, column in enumerate(chunk.matrix.T)}
+    for name, values in features.items():
+        columns[_free(name, (ROW, BROKEN), "of the data")] = _plain(values, rows, index)
+    for name, values in ((label or "y", chunk.label), ("weight", chunk.weight)):
+        if values is not None:
+            columns[_free(name, columns, "of the row")] = _plain(values, rows, index)
     words: list[list[str]] = [[] for _ in rows]
     for i, broken in verdict.broken.items():
         for place in np.flatnonzero(np.isin(rows, broken, assume_unique=True)).tolist():
             words[place].append(str(gate.rules[i]))
     columns[BROKEN] = pa.array(["; ".join(w) for w in words], pa.string())
     return pa.table(columns)
+
+
+def _free(name: str, taken: Collection[str], whose: str) -> str:
+    """A name that is not taken."""
+    return f"{name} ({whose})" if name in taken else name
 
 
 def _plain(values: Any, rows: np.ndarray, index: pa.Array) -> Any:

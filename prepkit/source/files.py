@@ -107,7 +107,7 @@ def _split(columns: dict[str, RawColumn], label: str | None, where: str) -> RawC
 
 def _read_csv(file: Path) -> Iterator[dict[str, RawColumn]]:
     """All cells as strings: what they mean is decided by the spec, not by the first block of a file."""
-    delimiter = _delimiter(file)
+    delimiter = delimiter_of(file)
     try:
         names = _open_csv(file, delimiter).schema.names
         _refuse_twice(file, names)
@@ -129,7 +129,7 @@ def _open_csv(file: Path, delimiter: str, names: Sequence[str] = (), *, threads:
     )
 
 
-def _delimiter(file: Path) -> str:
+def delimiter_of(file: Path) -> str:
     """What most often separates the names in the first line."""
     if file.name.lower().removesuffix(".gz").endswith(".tsv"):
         return "\t"

@@ -68,3 +68,4 @@ def test_channels_of_a_tensor_are_taken_together():
     column = Column("image", "tensor", "uint8", (4, 4, 2))
     known = {("image[0]", "extremes"): Extremes(0, 200), ("image[1]", "extremes"): Extremes(50, 250)}
     assert [rule.text for rule in inferred(column, known, 0.0)] == ["not_nullable", "in_range(0, 250)"]
+    assert inferred(column, known, 0.1)[-1].text == "in_range(0, 255)"
