@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pandas as pd
 import pandera.pandas as pa
-import pyarrow as pyarrow
 import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
@@ -14,36 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import prepkit as pk
-from prepkit.rules import CHECKS
 from tests.parity.frames import in_small_chunks
-
-NAN = np.nan
-AGE = pa.DataFrameSchema({"age": pa.Column(float, pa.Check.in_range(0, 120), nullable=True)})
-
-
-def people(n=40):
-    """Row 3 has an age of 999, row 7 none, row 11 an unknown job, row 13 both faults, row 17 infinity."""
-    rng = np.random.default_rng(0)
-    age = rng.uniform(20, 60, n)
-    job = rng.choice(["cook", "smith"], n).astype(object)
-    age[[3, 13]], age[7], age[17] = 999.0, NAN, np.inf
-    job[[11, 13]] = "pilot"
-    return pd.DataFrame({"age": age, "job": job, "y": np.arange(n) % 2})
-
-
-SCHEMA = pa.DataFrameSchema(
-    {
-        "age": pa.Column(float, pa.Check.in_range(0, 120)),
-        "job": pa.Column(str, pa.Check.isin(["cook", "smith"])),
-    }
-)
-REFUSED = {
-    3: "age: in_range",
-    7: "age: not_nullable",
-    11: "job: isin",
-    13: "age: in_range",
-    17: "age: finite; age: in_range",
-}
+from tests.rows.people import AGE, NAN, RECIPE, REFUSED, SCHEMA, people
 
 
 def sources(frame, folder):
@@ -60,9 +31,6 @@ def sources(frame, folder):
         "csv": folder / "rows.csv",
         "parquet": folder / "rows.parquet",
     }
-
-
-RECIPE = pk.Pipeline([pk.Validate(SCHEMA, max_refused=0.2), pk.Impute(), pk.Rescale(), pk.OneHot()])
 
 
 @pytest.mark.parametrize("kind", ["frame", "dict", "dataset", "rows of a dataset", "csv", "parquet"])
@@ -122,47 +90,18 @@ def test_rows_in_are_rows_trained_and_refused(ages, policy):
     assert list(prepared.quarantine.index) == (bad if policy == "quarantine" else [])
 
 
-def test_a_row_is_counted_once_under_the_first_rule_it_breaks():
-    report = {r["rule"].split("(")[0]: r for r in RECIPE.fit(people(), label="y").metadata.validation}
-    assert (report["job: isin"]["broken"], report["job: isin"]["refused"]) == (2, 1)
-    assert report["job: isin"]["examples"] == ("'pilot'",)
-    assert report["age: not_nullable"]["examples"] == ()
-
-
-def test_rows_without_a_label_are_counted_as_such_only():
-    frame = people()
-    frame["y"] = frame["y"].astype(float)
-    frame.loc[[3, 4], "y"] = NAN
-    ledger = RECIPE.fit(frame, label="y").metadata.ledger
-    assert ledger.refused["label missing"] == 2
-    assert ledger.rows_in - ledger.trained == 6
-    assert 3 not in [n for why, rows in ledger.row_numbers.items() if why != "label missing" for n in rows]
-
-
 def test_a_class_that_the_schema_does_not_know_is_none():
     frame = pd.DataFrame({"x": np.arange(30.0), "y": ["a", "b", "c"] * 9 + ["oops", "a", "b"]})
     schema = pa.DataFrameSchema({"y": pa.Column(str, pa.Check.isin(["a", "b", "c"]))})
-    for data in (frame, tf.data.Dataset.from_tensor_slices(({"x": frame["x"]}, frame["y"].to_numpy(str))).batch(4)):
-        label = "y" if data is frame else None
-        given = schema if data is frame else None
-        if given is None:
-            continue
-        prepared = pk.Pipeline([pk.Validate(given)]).prepare(data, label=label)
+    dataset = tf.data.Dataset.from_tensor_slices(({"x": frame["x"]}, frame["y"].to_numpy(str))).batch(4)
+    for data, label in ((frame, "y"), (dataset, None)):
+        prepared = pk.Pipeline([pk.Validate(schema)]).prepare(data, label=label)
         assert prepared.metadata.class_names == ("a", "b", "c")
         assert list(prepared.quarantine.index) == [27]
         assert sum(len(y) for _, y in prepared.dataset) == 29
 
 
 # -- policies ------------------------------------------------------------------------------------
-
-
-def test_raise_says_which_rows():
-    message = (
-        r"age: in_range\(0, 120\), in 3 rows, the first of them row 3 \(999, inf\): mend the data or the schema, "
-        "or let Validate keep such rows out with on_invalid='quarantine'."
-    )
-    with pytest.raises(pk.PrepkitError, match=message):
-        pk.Pipeline([pk.Validate(SCHEMA, policies={"in_range": "raise"}), pk.OneHot()]).fit(people(), label="y")
 
 
 def test_dropped_rows_are_counted_and_not_kept():
@@ -254,39 +193,6 @@ def test_the_most_particular_policy_counts():
 
 
 # -- what only training rows can be judged by ----------------------------------------------------
-
-
-def test_keys_that_occur_twice(tmp_path):
-    frame = pd.DataFrame({"key": [*range(18), 3, 5], "x": np.arange(20.0), "y": np.arange(20) % 2})
-    schema = pa.DataFrameSchema({"key": pa.Column(int, unique=True)})
-    for kind in ("frame", "parquet", "dataset"):
-        frame.to_parquet(tmp_path / "rows.parquet", row_group_size=4)
-        x = {n: frame[n].to_numpy() for n in ("key", "x")}
-        data = {
-            "frame": frame,
-            "parquet": tmp_path / "rows.parquet",
-            "dataset": tf.data.Dataset.from_tensor_slices((x, frame["y"].to_numpy())).batch(3),
-        }[kind]
-        recipe = pk.Pipeline([pk.Validate(schema, max_refused=0.3)])
-        with in_small_chunks():
-            prepared = recipe.prepare(data, label=None if kind == "dataset" else "y", batch_size=4)
-            assert list(prepared.quarantine.index) == [3, 5, 18, 19], kind
-            kept = np.concatenate([x for x, _ in prepared.dataset])
-        assert sorted(kept[:, 1]) == [i for i in range(20) if i not in (3, 5, 18, 19)], kind
-
-
-@pytest.mark.parametrize("keep, refused", [("all", [0, 2, 3]), ("exclude_first", [2, 3]), ("exclude_last", [0, 2])])
-def test_which_of_equal_rows_are_refused(keep, refused):
-    frame = pd.DataFrame({"a": [1, 2, 1, 1, 3], "b": ["x", "x", "x", "x", "x"]})
-    schema = pa.DataFrameSchema({"a": pa.Column(int), "b": pa.Column(str)}, unique=["a", "b"], report_duplicates=keep)
-    assert pk.Validate(schema).check(frame).failures["row"].tolist() == refused
-
-
-def test_the_first_of_equal_rows_is_not_asked_of_a_stream(tmp_path):
-    pd.DataFrame({"a": [1, 2, 1]}).to_csv(tmp_path / "a.csv", index=False)
-    schema = pa.DataFrameSchema({"a": pa.Column(int, unique=True, report_duplicates="exclude_first")})
-    with pytest.raises(pk.PrepkitError, match="a: unique: which of equal rows is the first is only asked of data in"):
-        pk.Validate(schema).check(tmp_path / "a.csv")
 
 
 def test_functions_run_by_pandera_on_training_rows_only():
@@ -412,27 +318,6 @@ def test_saved_and_loaded(tmp_path):
     assert repr(again.pipeline.schema) == repr(SCHEMA)
 
 
-def test_nothing_in_quarantine_is_no_file(tmp_path):
-    frame = people().drop(index=list(REFUSED))
-    RECIPE.prepare(frame, label="y").save(tmp_path / "prepared")
-    assert not (tmp_path / "prepared" / "quarantine.parquet").exists()
-    assert len(pk.load(tmp_path / "prepared").quarantine) == 0
-
-
-def test_more_in_quarantine_than_memory_holds_is_saved_all_the_same(tmp_path, monkeypatch):
-    for module in ("prepkit.rows.quarantine", "prepkit.fitted"):
-        monkeypatch.setattr(f"{module}.HELD", 3)
-    frame = people().astype({"y": float})
-    frame.loc[17, "y"] = NAN  # counted as a row without a label, not by the rules that it breaks
-    frame.to_parquet(tmp_path / "rows.parquet", row_group_size=9)
-    with in_small_chunks():
-        prepared = RECIPE.prepare(tmp_path / "rows.parquet", label="y")
-        assert list(prepared.quarantine.index) == [3, 7, 11]
-        assert prepared.metadata.ledger.refused["label missing"] == 1
-        prepared.save(tmp_path / "prepared")
-    assert pq.read_table(tmp_path / "prepared" / "quarantine.parquet")["row"].to_pylist() == [3, 7, 11, 13]
-
-
 def test_a_served_model_says_which_rules_a_row_breaks(tmp_path):
     fitted = pk.Pipeline(
         [pk.Validate(SCHEMA, policies={"age": "clip"}, max_refused=1.0), pk.Impute(), pk.OneHot()]
@@ -473,19 +358,6 @@ def test_unseen_strings_are_judged_in_the_graph_though_they_have_no_code():
     np.testing.assert_array_equal(broken, expected)
 
 
-def test_cells_that_cannot_be_read_break_the_type_and_are_not_missing(tmp_path):
-    frame = pd.DataFrame({"n": ["1", "2", "x", "", "?", "3.5"] * 20, "y": np.arange(120) % 2})
-    frame.to_csv(tmp_path / "rows.csv", index=False)
-    schema = pa.DataFrameSchema({"n": pa.Column("Int64", nullable=True)})
-    for data in (frame, tmp_path / "rows.csv"):
-        found = pk.Validate(schema).check(data)
-        assert [str(r) for r in found.rules] == ["n: dtype(int64)"]
-        assert found.failures["row"].tolist()[:4] == [2, 5, 8, 11]
-    fitted = pk.Pipeline([pk.Validate(schema, max_refused=1.0), pk.Impute()]).fit(frame, label="y")
-    broken = fitted.flow.entry.broken_in_graph({"n": tf.constant(["1", "x", "", "?", "3.5"])}, [0])
-    assert broken.numpy().ravel().tolist() == [False, True, False, False, True]
-
-
 def test_a_schema_says_how_columns_are_read():
     frame = pd.DataFrame({"zip": ["01234", "04711", "99999"] * 10, "y": np.arange(30) % 2})
     schema = pa.DataFrameSchema({"zip": pa.Column(str, pa.Check.str_matches(r"\d{5}$"))})
@@ -504,27 +376,10 @@ def test_columns_that_a_schema_filters_out_go():
 # -- bad input -----------------------------------------------------------------------------------
 
 
-def test_more_rows_refused_than_allowed():
-    frame = pd.DataFrame({"age": [1.0] * 30 + [999.0] * 20, "y": np.arange(50) % 2})
-    message = (
-        r"20 of 50 rows \(40 %\) are refused, and max_refused=0.1 allows fewer. Most are by age: in_range\(0, 120\) "
-        r"\(20, such as 999\): mend the data or the schema, or allow it with Validate\(max_refused=0.4\)."
-    )
-    with pytest.raises(pk.PrepkitError, match=message):
-        pk.Pipeline([pk.Validate(AGE)]).fit(frame, label="y")
-    pk.Pipeline([pk.Validate(AGE, max_refused=0.4)]).fit(frame, label="y")
-
-
-def test_all_rows_refused():
-    frame = pd.DataFrame({"age": [999.0] * 4, "y": [0, 1, 0, 1]})
-    with pytest.raises(pk.PrepkitError, match=r"4 of 4 rows \(100 %\) are refused.*: mend the data or the schema\.$"):
-        pk.Pipeline([pk.Validate(AGE, max_refused=1.0)]).fit(frame, label="y")
-
-
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"schema": 3}, "schema=of type int|schema=3|schema"),
+        ({"schema": 3}, "schema=of type int: give a pandera DataFrameSchema or DataFrameModel"),
         ({"on_invalid": "remove"}, "Validate: on_invalid='remove': choose from 'raise', 'drop', 'quarantine'"),
         ({"policies": {"age": "mend"}}, r"Validate: policies\['age'\]='mend': choose from"),
         ({"max_refused": 10}, "Validate: max_refused=10: give a share of the rows from 0 to 1."),
@@ -595,75 +450,13 @@ def test_functions_are_not_saved_in_a_recipe_but_a_pipeline_is(tmp_path):
     assert len(again.quarantine) == 3
 
 
-def test_two_million_failures():
-    frame = pd.DataFrame({"age": np.full(2_000_000, 999.0)})
-    found = pk.Validate(AGE).check(frame)
-    assert found.counts[-1] == 2_000_000
-    assert len(found.failures) == 1_000_000
-
-
 def test_a_column_of_mixed_types():
     frame = pd.DataFrame({"age": [1.0, "two", 3.0, object()], "y": [0, 1, 0, 1]})
     with pytest.raises(pk.PrepkitError, match="column 'age' holds Python objects of types float, object, str"):
         pk.Pipeline([pk.Validate(AGE)]).fit(frame, label="y")
 
 
-def test_the_checks_that_are_tensor_operations():
-    """Lest one drop out unseen."""
-    assert len(CHECKS) == 17
-    assert pyarrow.__version__
-
-
-# -- rules of the label, and code that looks at other columns ------------------------------------
-
-
-def test_rules_of_the_label_alone():
-    frame = pd.DataFrame({"x": np.arange(6.0), "y": ["no", "yes"] * 3})
-    for check in (pa.Check(lambda s: s == "no", error="no"), pa.Check.isin(["no"])):
-        schema = pa.DataFrameSchema({"y": pa.Column(str, check)})
-        assert pk.Validate(schema).check(frame, "y").failures["row"].tolist() == [1, 3, 5]
-        assert pk.Validate(schema).check(frame).failures["row"].tolist() == [1, 3, 5]
-
-
-def test_missing_cells_are_no_key(tmp_path):
-    frame = pd.DataFrame({"x": [1.0, NAN, NAN, 2.0, 2.0], "z": ["a", None, None, "b", "b"]})
-    frame.to_csv(tmp_path / "rows.csv", index=False)
-    one = pa.DataFrameSchema({"x": pa.Column(float, nullable=True, unique=True)})
-    both = pa.DataFrameSchema({n: pa.Column(nullable=True) for n in "xz"}, unique=["x", "z"])
-    for data in (frame, tmp_path / "rows.csv"):
-        for schema in (one, both):
-            assert pk.Validate(schema).check(data).failures["row"].tolist() == [3, 4]
-
-
-def test_code_sees_the_types_that_columns_have():
-    frame = pd.DataFrame(
-        {
-            "at": pd.to_datetime(["2024-01-01", "2024-06-01"] * 5),
-            "member": [True, False] * 5,
-            "n": np.arange(10),
-            "y": np.arange(10) % 2,
-        }
-    )
-    schema = pa.DataFrameSchema(
-        {
-            "at": pa.Column(checks=pa.Check(lambda s: s.dt.month == 1, error="January")),
-            "member": pa.Column(checks=pa.Check(lambda s: ~s | s, error="a truth")),
-            "n": pa.Column(checks=pa.Check(lambda s: (s & 1) == 0, error="even")),
-        },
-        checks=pa.Check(lambda f: f["y"] == f["n"] % 2, error="the label agrees"),
-    )
-    for label in ("y", None):
-        failures = pk.Validate(schema).check(frame, label).failures
-        assert failures.groupby("check")["row"].apply(list).to_dict() == {
-            "January": [1, 3, 5, 7, 9],
-            "even": [1, 3, 5, 7, 9],
-        }
-
-
-def test_code_may_group_by_a_column_that_has_no_rule():
-    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0], "g": ["a", "b", "a", "b"]})
-    check = pa.Check(lambda groups: groups["a"].mean() < groups["b"].mean(), groupby="g", error="a below b")
-    assert pk.Validate(pa.DataFrameSchema({"x": pa.Column(float, check), "g": pa.Column(checks=[])})).check(frame).ok
+# -- what else a schema may say ------------------------------------------------------------------
 
 
 def test_the_repr_says_where_each_rule_runs():
@@ -695,15 +488,6 @@ def test_a_function_that_was_not_saved_judges_nothing_and_is_named(tmp_path):
     assert found.failures["check"].unique().tolist() == ["greater_than_or_equal_to(0)", lookahead.error]
 
 
-def test_new_data_in_strings_are_told_unreadable_from_missing():
-    schema = pa.DataFrameSchema({"age": pa.Column(float, nullable=True)})
-    fitted = pk.Pipeline([pk.Validate(schema), pk.Impute()]).fit(people()[["age", "y"]].replace(np.inf, 1), label="y")
-    found = fitted.check(pd.DataFrame({"age": ["31", "old", "", None, " 47 "]}))
-    assert found.failures[["row", "check"]].values.tolist() == [[1, "dtype(float64)"]]
-    in_graph = fitted.flow.entry.broken_in_graph({"age": tf.constant(["31", "old", "", " 47 "])}, [0])
-    assert in_graph.numpy().ravel().tolist() == [False, True, False, False]
-
-
 def test_a_label_beside_the_features_is_called_y():
     x = np.arange(20.0)[:, None]
     schema = pa.DataFrameSchema({"y": pa.Column(int, pa.Check.isin([0, 1]))})
@@ -716,28 +500,6 @@ def test_a_label_beside_the_features_is_called_y():
         assert prepared.quarantine.loc[3, "y"] == 7
 
 
-def test_a_missing_label_may_be_an_error():
-    frame = pd.DataFrame({"a": np.arange(20.0), "y": [0.0, 1.0] * 9 + [NAN] * 2})
-    schema = pa.DataFrameSchema({"y": pa.Column(float)})
-    with pytest.raises(pk.PrepkitError, match="y: not_nullable, in 2 rows, the first of them row 18"):
-        pk.Pipeline([pk.Validate(schema, "raise")]).fit(frame, label="y")
-    ledger = pk.Pipeline([pk.Validate(schema)]).fit(frame, label="y").metadata.ledger
-    assert ledger.refused == {"label missing": 2}
-
-
-def test_a_class_of_which_all_rows_are_refused():
-    frame = pd.DataFrame({"age": [1.0] * 50 + [999.0] * 4, "y": [0] * 50 + [1] * 4})
-    with pytest.raises(pk.PrepkitError, match="the one class 0 in all 50 rows.* Validate has refused 4 rows before."):
-        pk.Pipeline([pk.Validate(AGE)]).fit(frame, label="y")
-
-
-def test_weights_are_part_of_a_whole_row():
-    x, y, weight = np.array([[1.0], [999.0], [3.0], [4.0]]), [0, 1, 0, 1], [1.0, 0.5, 2.0, 3.0]
-    schema = pa.DataFrameSchema({"x0": pa.Column(float, pa.Check.lt(50))})
-    prepared = pk.Pipeline([pk.Validate(schema, max_refused=0.5)]).prepare((x, y, weight))
-    assert prepared.quarantine.loc[1].tolist() == [999.0, 1, 0.5, "x0: less_than(50)"]
-
-
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
 def test_tensors_are_clipped_in_their_own_type(dtype):
     x = np.random.default_rng(0).integers(10, 100, (40, 2, 2)).astype(dtype)
@@ -748,19 +510,3 @@ def test_tensors_are_clipped_in_their_own_type(dtype):
     for found in (next(iter(fitted.transform(new))), fitted.flow.features(tf.constant(new))):
         np.testing.assert_array_equal(found["x"], [[[10, 50], [99, 99]]])
     assert max(fitted.check_parity(new).values()) == 0.0
-
-
-def test_features_may_be_named_as_what_stands_beside_them():
-    names = ("weight", "y", "row", "broken")
-    frame = pd.DataFrame({n: [1.0, 999.0, 3.0, 4.0] for n in names})
-    schema = pa.DataFrameSchema({"weight": pa.Column(float, pa.Check.lt(50))})
-    recipe = pk.Pipeline([pk.Validate(schema, max_refused=0.5)])
-    found = recipe.prepare((frame, [0, 1, 0, 1], [0.1, 0.2, 0.3, 0.4])).quarantine
-    assert found.loc[1].drop("broken").to_dict() == {
-        "weight": 999.0,
-        "y": 999.0,
-        "row (of the data)": 999.0,
-        "broken (of the data)": 999.0,
-        "y (of the row)": 1,
-        "weight (of the row)": 0.2,
-    }
