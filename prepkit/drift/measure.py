@@ -16,7 +16,7 @@ from prepkit.spec import Column, Kind
 MODERATE, MAJOR = 0.1, 0.25  # PSI; Siddiqi 2006, Credit Risk Scorecards
 FALSE_ALARMS = 0.001  # probability of any alarm where nothing has changed: a rule of thumb, one in 1,000 comparisons
 CHECKS = 4  # of each column: its cells, its missing cells, and what lies beyond training on either side
-OTHER = "<other>"
+OTHER, RARE = "<other>", "<rare>"  # categories that are not listed; listed ones that are put together
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ def cell_name(shares: Shares, group: Sequence[int]) -> str:
         ['0', '(0, 3)', 'from 3', 'above 0']
     """
     if not shares.edges:
-        return [*shares.categories, OTHER][group[0]] if len(group) == 1 else OTHER
+        others = OTHER if len(shares.categories) in group else RARE
+        return shares.categories[group[0]] if len(group) == 1 and others == RARE else others
     first, last = group[0], group[-1]
     left = "" if first == 0 else _bound(shares, first - 1)
     right = "" if last == len(shares.edges) else _bound(shares, last)

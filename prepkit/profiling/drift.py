@@ -132,7 +132,7 @@ def _tiles(drift: Drift) -> list[tuple[str, str, str, Tone]]:
         ("columns that drifted", f"{shifted:,}", of, "warning" if shifted else "good"),
     ]
     if gone := verdicts.count("absent") + verdicts.count("unreadable"):
-        out.append(("columns that are no use", f"{gone:,}", "absent, or not of their kind", "error"))
+        out.append(("columns that cannot be used", f"{gone:,}", "absent, or not of their kind", "error"))
     if label is not None:
         psi = f"PSI {number(label.psi)}" if label.psi is not None else ""
         out.append(("shares of classes", label.verdict, psi, TONES.get(label.verdict, "plain")))

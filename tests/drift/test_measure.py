@@ -62,3 +62,8 @@ def test_drift_is_what_is_large_and_no_chance(psi, chance, verdict):
 
 def test_all_checks_together_may_err_once_in_1000_times():
     assert Limits.of(10).level == FALSE_ALARMS / 41
+
+
+def test_cells_of_categories_have_different_names():
+    shares = Shares("categorical", 0, (50, 3, 2, 0), (), ("a", "b", "c"))
+    assert [cell_name(shares, g) for g in ([0], [3], [1, 2], [1, 2, 3])] == ["a", "<other>", "<rare>", "<other>"]
