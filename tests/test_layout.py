@@ -17,9 +17,9 @@ PACKAGE = Path(prepkit.__path__[0])
 # What a row meets, top to bottom; PUBLIC knows all but the command line.
 PUBLIC = ""  # prepkit/__init__.py
 ORDER = [
-    *["errors", "progress", "graph", "spec", "parse", "scan", "source", "labels", "finding", "rules", "tensors"],
-    *["decode", "gate", "core", "entry", "features", "rows", "flow", "fit", "feed", "storage", "metadata", "keras"],
-    *["parity", "drift", "fitted", "pipeline", "report", "profiling", "ablation", "doctor"],
+    *["errors", "progress", "graph", "spec", "parse", "scan", "source", "labels", "finding", "report", "rules"],
+    *["tensors", "decode", "gate", "core", "entry", "features", "rows", "flow", "fit", "feed", "cleaning"],
+    *["storage", "metadata", "keras", "parity", "drift", "fitted", "pipeline", "profiling", "ablation", "doctor"],
     *["shards", "datasets", "demo", PUBLIC, "cli", "__main__"],
 ]
 

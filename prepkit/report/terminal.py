@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
@@ -13,12 +13,9 @@ from rich.text import Text
 
 from prepkit.report.words import BLOCKS
 
-if TYPE_CHECKING:  # it imports TensorFlow, and drawing needs none
-    from prepkit.metadata import Metadata
 
-
-def summary(metadata: Metadata, recipe: str) -> RenderableType:
-    """What was prepared: columns, recipe, rules that were broken, classes, rows, advice for the model."""
+def summary(metadata: Any, recipe: str) -> RenderableType:
+    """What was prepared, of a `Metadata`: columns, recipe, rules that were broken, classes, rows, advice for the model."""
     columns = Table("column", "kind", "missing", "features", "decided", title="columns in", title_justify="left")
     for c in metadata.spec_in.columns[:60]:
         missing = metadata.missing_cells.get(c.name, 0)

@@ -1,0 +1,1 @@
+"""Labels that are probably wrong: found out of sample, cured only where it helps."""

@@ -1,0 +1,157 @@
+"""What cleaning works on and what it finds, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from prepkit.finding import Finding
+from prepkit.spec import Spec
+
+if TYPE_CHECKING:
+    import pandas
+
+KEEP, WEIGHT, DROP, RELABEL = "keep", "weight", "drop", "relabel"  # what is done with a doubted row
+ACTIONS = (KEEP, WEIGHT, DROP, RELABEL)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The training rows that have a label and were not refused, in the order of reading.
+
+    Args:
+        spec: the columns as the first stage sees them: which of them stand in which block.
+        blocks: of packed raw columns, by name, each (rows, ...).
+        labels: int32 (rows,), class numbers as given.
+        class_names: in the order of the class numbers.
+        weights: float32 (rows,) as given, or None.
+        keys: uint64 (rows,), equal where all columns and the given label are equal; see `prepkit.cleaning.keys`.
+        alike: int64 (rows,) numbers from 0, equal for rows that may not be parted by a fold: of equal features, or
+            of one group.
+        numbers: int64 (rows,), the number of each row in the order of reading, refused ones counted.
+    """
+
+    spec: Spec
+    blocks: Mapping[str, np.ndarray]
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    weights: np.ndarray | None
+    keys: np.ndarray
+    alike: np.ndarray
+    numbers: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How labels go wrong, as cleanlab estimates it from out-of-sample probabilities.
+
+    Args:
+        matrix: float64 (classes, classes), P(given label is the row | true label is the column): columns sum to 1.
+        rate: estimated share of wrong labels, 0 to 1. It is not the share of flagged rows.
+        interval: of the rate, 95 %, by bootstrap over rows; it does not cover what the probabilities get wrong.
+        approximate: whether the batched form was used, which flags somewhat fewer rows.
+    """
+
+    matrix: np.ndarray
+    rate: float
+    interval: tuple[float, float]
+    approximate: bool = False
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What is done with rows, found by their key in whatever order they come.
+
+    Args:
+        keys: uint64 (n,), each once.
+        classes: int32 (n,), the class number that the row trains on.
+        weights: float32 (n,), 0 to 1, by which its weight is multiplied; 0 where the row is left out.
+    """
+
+    keys: np.ndarray
+    classes: np.ndarray
+    weights: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to treat doubted rows, and how it fared on rows that it had not touched.
+
+    Args:
+        action: "nothing", "weight", "drop", "relabel" (all that are sure, the rest kept) or "relabel and drop".
+        gain: of held-out accuracy over "nothing", as a share of rows: 0.01 is one point.
+        error: the standard error of that gain.
+        rows: how many training rows it would change.
+        taken: whether it was.
+    """
+
+    action: str
+    gain: float
+    error: float
+    rows: int
+    taken: bool = False
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What `CleanLabels` has found and done: `prepared.cleaning`.
+
+    Args:
+        action: as asked: "auto", "relabel", "drop", "weight" or "report".
+        taken: what was done: one of the candidates' actions; "nothing" where nothing was.
+        source: where the probabilities come from, in words, as "gradient boosting, 5 folds".
+        rows: how many rows were looked at.
+        accuracy: share of rows whose given label is the most probable one out of sample.
+        chance: the share of the most frequent class, which that has to beat.
+        class_names: in the order of the class numbers.
+        noise: the noise matrix, and the estimated share of wrong labels.
+        candidates: what "auto" compared; empty for the other actions.
+        findings: what else is to be known: classes left alone, folds done again, caps reached.
+        issues: each column of `label_issues`, for doubted rows only, the most doubted first.
+        shown: the raw cells of the first of `issues`, by column: numbers or strings (n,), tensors (n, ...).
+        decisions: what is done with rows.
+        seconds: how long each part took, by its name.
+    """
+
+    action: str
+    taken: str
+    source: str
+    rows: int
+    accuracy: float
+    chance: float
+    class_names: tuple[str, ...]
+    noise: Noise
+    candidates: tuple[Candidate, ...]
+    findings: tuple[Finding, ...]
+    issues: Mapping[str, np.ndarray] = field(repr=False)
+    shown: Mapping[str, Any] = field(repr=False)
+    decisions: Decisions = field(repr=False)
+    seconds: Mapping[str, float] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def label_issues(self) -> pandas.DataFrame:
+        """A row for each doubted row, the most doubted first, by its key.
+
+        The key is 16 hexadecimal digits, or the id where one was named. `row`: its number in the order of reading;
+        `given`, `suggested`: class names; `self_confidence`: the probability of the given label, `confidence` that of
+        the suggested one, `margin` the difference, all out of sample; `action`: "keep", "weight", "drop" or
+        "relabel"; `weight`: by which the row's weight was multiplied; `reason`: in words.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(dict(self.issues)).set_index("key")
+
+
+ISSUE_COLUMNS: Sequence[str] = (
+    "key", "row", "given", "suggested", "self_confidence", "confidence", "margin", "action", "weight", "reason"
+)  # fmt: skip
