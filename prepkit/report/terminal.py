@@ -15,7 +15,7 @@ from prepkit.report.words import BLOCKS
 
 
 def summary(metadata: Any, recipe: str) -> RenderableType:
-    """What was prepared, of a `Metadata`: columns, recipe, rules that were broken, classes, rows, advice for the model."""
+    """What was prepared, of a `Metadata`: columns, recipe, rules that were broken, classes, rows, model advice."""
     columns = Table("column", "kind", "missing", "features", "decided", title="columns in", title_justify="left")
     for c in metadata.spec_in.columns[:60]:
         missing = metadata.missing_cells.get(c.name, 0)
