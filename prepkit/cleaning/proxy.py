@@ -1,0 +1,145 @@
+"""Fast models that stand for the network while labels are judged: scikit-learn's, chosen by the data."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from prepkit.cleaning.coupled import CoupledSupportVectors
+from prepkit.cleaning.design import Design
+
+FLOOR = 1e-6  # the least probability, so that the logarithm of any is finite
+PIECE = 65_536  # rows that are predicted at once
+PAIRED = 20  # classes up to which support vectors are trained for each pair of them
+BOOSTED = 30  # classes up to which gradient boosting is used, which grows a tree for each in each round
+SMALL = 5_000  # rows up to which trees stay small, lest they learn wrong labels by heart
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A model that gives probabilities of classes.
+
+    Args:
+        name: in words.
+        encoded: whether it takes `Design.encoded`, or `Design.uncoded`.
+        most: rows that it is trained on at most; a sample stands for more.
+        build: from a seed, the rows there are to train on, and which columns are categories.
+    """
+
+    name: str
+    encoded: bool
+    most: int
+    build: Callable[[int, int, np.ndarray], Any]
+
+
+def _boosting(seed: int, rows: int, categorical: np.ndarray) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    small = rows <= SMALL
+    return HistGradientBoostingClassifier(
+        learning_rate=0.1,
+        max_iter=50 if small else 100,
+        max_leaf_nodes=8 if small else 31,
+        min_samples_leaf=20,
+        l2_regularization=5.0,
+        categorical_features=categorical,
+        early_stopping=False,
+        random_state=seed,
+    )
+
+
+def _linear(seed: int, rows: int, categorical: np.ndarray) -> Any:
+    from sklearn.linear_model import LogisticRegression
+
+    return LogisticRegression(C=0.1, max_iter=200)
+
+
+def _neighbours(seed: int, rows: int, categorical: np.ndarray) -> Any:
+    from sklearn.neighbors import KNeighborsClassifier
+
+    return KNeighborsClassifier(min(15, rows))
+
+
+# The bounds keep a fold of 100,000 rows of 50 columns below about ten seconds on two cores.
+BOOSTING = Proxy("gradient boosting", False, 50_000, _boosting)
+SUPPORT_VECTORS = Proxy("support vectors", True, 4_000, lambda seed, rows, _: CoupledSupportVectors(seed))
+LINEAR = Proxy("logistic regression", True, 20_000, _linear)
+NEIGHBOURS = Proxy("nearest neighbours", True, 20_000, _neighbours)
+
+
+def proxies(design: Design, classes: int) -> tuple[Proxy, Proxy]:
+    """The two that fit the data: for tables one of trees and one of distances, for images and texts two of distances."""
+    distances = SUPPORT_VECTORS if classes <= PAIRED else LINEAR
+    return (BOOSTING if design.is_table and classes <= BOOSTED else NEIGHBOURS), distances
+
+
+def predicted(
+    proxy: Proxy,
+    design: Design,
+    labels: np.ndarray,
+    classes: int,
+    train: np.ndarray,
+    held_out: np.ndarray,
+    *,
+    weights: np.ndarray | None = None,
+    seed: int = 0,
+) -> np.ndarray:
+    """Probabilities (held_out, classes), float32, by a model trained on other rows.
+
+    Args:
+        proxy: the model.
+        design: of all rows.
+        labels: class numbers of all rows.
+        classes: how many there are.
+        train: numbers of the rows to train on, of two classes or more, each of two rows or more.
+        held_out: numbers of the rows to predict.
+        weights: of all rows, or None.
+        seed: of the sample and of the model.
+
+    Returns:
+        Rows that sum to 1, none below `FLOOR`; a class without training rows has the floor.
+    """
+    rng = np.random.default_rng(seed)
+    if len(train) > proxy.most:
+        train = sampled(labels, train, proxy.most, rng)
+    features = design.encoded if proxy.encoded else design.uncoded
+    model = proxy.build(seed % 2**31, len(train), design.categorical)
+    weight = None if weights is None or proxy is NEIGHBOURS else weights[train].astype(np.float64)
+    given = {} if weight is None else {"sample_weight": weight}
+    with warnings.catch_warnings():  # a proxy that has not quite converged serves as well
+        warnings.simplefilter("ignore")
+        model.fit(features(train), labels[train], **given)
+    out = np.full((len(held_out), classes), FLOOR, np.float32)
+    for start in range(0, len(held_out), PIECE):
+        rows = held_out[start : start + PIECE]
+        out[start : start + PIECE, model.classes_] = model.predict_proba(features(rows))
+    return normalised(out)
+
+
+def normalised(probabilities: np.ndarray) -> np.ndarray:
+    """In place: none below `FLOOR`, each row with sum 1."""
+    np.maximum(probabilities, FLOOR, out=probabilities)
+    probabilities /= probabilities.sum(1, keepdims=True)
+    return probabilities
+
+
+def sampled(labels: np.ndarray, rows: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
+    """`n` of `rows`, or somewhat more: of each class its share, but two at least."""
+    if len(rows) <= n:
+        return rows
+    rows = rng.permutation(rows)
+    rows = rows[np.argsort(labels[rows], kind="stable")]
+    counts = np.bincount(labels[rows])
+    wanted = np.minimum(counts, np.maximum(2, np.round(counts * n / len(rows)).astype(np.int64)))
+    starts = np.cumsum(counts) - counts
+    place = np.arange(len(rows)) - np.repeat(starts, counts)
+    return np.sort(rows[place < np.repeat(wanted, counts)])
+
+
+def log_loss(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean negative logarithm of the probability of the given label."""
+    return float(-np.log(probabilities[np.arange(len(labels)), labels].astype(np.float64)).mean())
