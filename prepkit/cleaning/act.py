@@ -6,7 +6,62 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NOTHING, RELABEL_DROP = "nothing", "relabel and drop"
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class Treated:
+    """The class number and the weight, float32, that each row trains with; weight 0 where it is left out."""
+
+    classes: np.ndarray
+    weights: np.ndarray
+
+    def changed(self, labels: np.ndarray) -> np.ndarray:
+        """Which rows are not as they were."""
+        return np.asarray((self.classes != labels) | (self.weights != 1))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far it may go with one class.
+
+    Args:
+        max_share: the largest share of its rows that is changed.
+        min_rows: so many of its rows stay as they are, whatever the share.
+    """
+
+    max_share: float
+    min_rows: int
+
+    def allowed(self, rows: int) -> int:
+        """How many of the rows of a class may be changed."""
+        return max(0, min(int(self.max_share * rows), rows - self.min_rows))
+
+    def kept_within(self, treated: Treated, labels: np.ndarray, quality: np.ndarray, same: np.ndarray) -> Treated:
+        """The same, but that of a class with too many changed rows only the most doubted are.
+
+        Args:
+            treated: what is to be done.
+            labels: class numbers (rows,) as given.
+            quality: of each label, 0 the worst.
+            same: numbers (rows,) from 0, equal for rows that are the same in all: they change together or not at all.
+        """
+        changed = treated.changed(labels)
+        stays = np.zeros(len(labels), bool)
+        for c in np.unique(labels[changed]).tolist():
+            own = np.flatnonzero(labels == c)
+            places = own[changed[own]]
+            allowed = self.allowed(len(own))
+            if len(places) > allowed:
+                places = places[np.argsort(quality[places], kind="stable")]
+                stays[places[allowed:]] = True
+        if not stays.any():
+            return treated
+        together = np.zeros(int(same.max()) + 1, bool)
+        together[same[stays]] = True
+        stays = together[same]
+        weights = np.where(stays, np.float32(1), treated.weights)
+        return Treated(np.where(stays, labels, treated.classes), weights)
 
 
 @dataclass(frozen=True)
@@ -15,14 +70,18 @@ class Treatment:
 
     Args:
         action: "nothing", "weight", "drop", "relabel" or "relabel and drop".
-        wide: whether all rows are treated whose label is not the most probable class, or those that are flagged.
-        sure: the least probability of the suggested class, and by how much it has to be more probable than the
-            given one, for a row to be relabelled.
+        wide: whether all rows are treated whose label is not the most probable class, or only those that are flagged.
+        sure: the least probability of the suggested class for a row to be relabelled, and twice the least margin by
+            which it has to be more probable than the given one.
     """
 
     action: str
     wide: bool = False
     sure: float = 1.0
+
+    def __str__(self) -> str:
+        wide = "all that disagree: " if self.wide else ""
+        return wide + self.action + (f" (sure from {self.sure:g})" if "relabel" in self.action else "")
 
     def __call__(self, labels: np.ndarray, probabilities: np.ndarray, flags: np.ndarray, fixed: np.ndarray) -> Treated:
         """What becomes of rows.
@@ -44,18 +103,6 @@ class Treatment:
         elif self.action != NOTHING:
             sure = doubted & (highest >= self.sure) & (highest - given >= self.sure / 2) & (likeliest != labels)
             classes[sure] = likeliest[sure]
-            if self.action == RELABEL_DROP:
+            if self.action == "relabel and drop":
                 weights[doubted & ~sure] = 0
         return Treated(classes, weights)
-
-
-@dataclass(frozen=True)
-class Treated:
-    """The class number and the weight that each row trains with; weight 0 where it is left out."""
-
-    classes: np.ndarray
-    weights: np.ndarray
-
-    def changed(self, labels: np.ndarray) -> np.ndarray:
-        """Which rows are not as they were."""
-        return (self.classes != labels) | (self.weights != 1)

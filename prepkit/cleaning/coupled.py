@@ -94,7 +94,7 @@ def _sigmoid(scores: np.ndarray, first: np.ndarray, weight: np.ndarray | None) -
 
 
 def coupled(first: np.ndarray, classes: int) -> np.ndarray:
-    """Probabilities (rows, classes) from those of the first class of each pair, (rows, pairs), pairs as by combinations.
+    """Probabilities (rows, classes) from those of the first class of each pair, (rows, pairs), as by combinations.
 
     Example:
         >>> coupled(np.array([[0.5, 0.8, 0.8]]), 3)

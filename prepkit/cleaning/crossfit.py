@@ -50,7 +50,8 @@ class Rows:
 
     def doubted(self, rows: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
         """Which of some rows cleanlab flags, by their probabilities: bool (rows,); never those that are confirmed."""
-        return flagged(self.labels[rows], probabilities, self.filter_by).rows & ~self.fixed[rows]
+        flags = flagged(self.labels[rows], probabilities, self.filter_by).rows
+        return np.asarray(flags & ~self.fixed[rows])
 
 
 def better(rows: Rows, folds: int) -> Proxy:
@@ -104,7 +105,7 @@ def _trainable(labels: np.ndarray) -> bool:
 def _of_two(labels: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The rows whose class has two or more of them, which is the least that a model can be calibrated by."""
     counts = np.bincount(labels[rows])
-    return rows[counts[labels[rows]] >= 2]
+    return np.asarray(rows[counts[labels[rows]] >= 2])
 
 
 def twice(proxy: Proxy, rows: Rows, chosen: np.ndarray, fold: np.ndarray) -> np.ndarray:

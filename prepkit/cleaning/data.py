@@ -33,6 +33,8 @@ class Table:
         alike: int64 (rows,) numbers from 0, equal for rows that may not be parted by a fold: of equal features, or
             of one group.
         numbers: int64 (rows,), the number of each row in the order of reading, refused ones counted.
+        read: how many rows were read, refused ones and those without a label counted.
+        ids: strings (rows,), the cells of the id column, where one was named; else None.
     """
 
     spec: Spec
@@ -43,6 +45,8 @@ class Table:
     keys: np.ndarray
     alike: np.ndarray
     numbers: np.ndarray
+    read: int = 0
+    ids: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -88,7 +92,9 @@ class Candidate:
     """One way to treat doubted rows, and how it fared on rows that it had not touched.
 
     Args:
-        action: "nothing", "weight", "drop", "relabel" (all that are sure, the rest kept) or "relabel and drop".
+        action: "nothing", "weight", "drop", "relabel" (where sure, the rest kept) or "relabel and drop", with how sure
+            it has to be, behind "all that disagree: " if it treats all rows whose label is not the most probable class
+            rather than those that are flagged.
         gain: of held-out accuracy over "nothing", as a share of rows: 0.01 is one point.
         error: the standard error of that gain.
         rows: how many training rows it would change.
@@ -120,6 +126,8 @@ class Cleaning:
         issues: each column of `label_issues`, for doubted rows only, the most doubted first.
         shown: the raw cells of the first of `issues`, by column: numbers or strings (n,), tensors (n, ...).
         decisions: what is done with rows.
+        probabilities: float32 (rows, classes), out of sample, of the rows whose numbers are in `judged`.
+        judged: int64 (n,), the numbers of the rows that were judged, in the order of reading.
         seconds: how long each part took, by its name.
     """
 
@@ -136,6 +144,8 @@ class Cleaning:
     issues: Mapping[str, np.ndarray] = field(repr=False)
     shown: Mapping[str, Any] = field(repr=False)
     decisions: Decisions = field(repr=False)
+    probabilities: np.ndarray | None = field(default=None, repr=False)
+    judged: np.ndarray | None = field(default=None, repr=False)
     seconds: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     @cached_property

@@ -105,7 +105,7 @@ class Design:
         if column.block == STRINGS:
             import pandas as pd
 
-            cells = pd.factorize(np.where(cells == "", None, cells))[0]
+            cells = pd.factorize(pd.Series(cells).replace("", None))[0]
         return _by_frequency(cells)
 
     def _of(self, column: Column) -> np.ndarray:

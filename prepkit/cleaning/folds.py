@@ -54,7 +54,7 @@ def folded(labels: np.ndarray, alike: np.ndarray, folds: int, seed: int) -> np.n
     splits = StratifiedKFold(folds, shuffle=True, random_state=seed % 2**32).split(main, main)
     for k, (_, held_out) in enumerate(splits):
         fold[held_out] = k
-    return fold[alike]
+    return np.asarray(fold[alike])
 
 
 def most_frequent(labels: np.ndarray, alike: np.ndarray) -> np.ndarray:
@@ -63,4 +63,4 @@ def most_frequent(labels: np.ndarray, alike: np.ndarray) -> np.ndarray:
     pairs, counts = np.unique(alike * classes + labels, return_counts=True)
     order = np.lexsort((pairs, -counts, pairs // classes))
     first = np.append(True, np.diff(pairs[order] // classes) > 0)
-    return pairs[order][first] % classes
+    return np.asarray(pairs[order][first] % classes)

@@ -72,7 +72,7 @@ NEIGHBOURS = Proxy("nearest neighbours", True, 20_000, _neighbours)
 
 
 def proxies(design: Design, classes: int) -> tuple[Proxy, Proxy]:
-    """The two that fit the data: for tables one of trees and one of distances, for images and texts two of distances."""
+    """The two that fit the data: for tables one of trees and one of distances, else two of distances."""
     distances = SUPPORT_VECTORS if classes <= PAIRED else LINEAR
     return (BOOSTING if design.is_table and classes <= BOOSTED else NEIGHBOURS), distances
 
