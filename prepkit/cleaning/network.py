@@ -1,0 +1,298 @@
+"""Out-of-sample probabilities by a network of the user's own."""
+
+from __future__ import annotations
+
+import inspect
+import random
+import re
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from prepkit.cleaning.given import ROUNDING, cured
+from prepkit.cleaning.keys import LABEL, WEIGHT
+from prepkit.errors import PrepkitError
+from prepkit.feed import from_memory
+from prepkit.graph import as_written
+from prepkit.labels import formed
+
+STOPPING = 0.1  # of a fold's training rows: by their loss training stops
+PATIENCE = 5  # epochs
+FEWEST = 5  # rows of a class from which on one is set aside: never more than a fifth of the class
+LEAST = 10  # rows to stop by
+# Lines of messages by which TensorFlow and Keras say only where, not what.
+PLACES = re.compile(
+    r"\s*$|\s+File |Graph execution error|Detected at node|Exception encountered when calling [\w.]+\(\)\.$"
+)
+ESCAPES = re.compile(r"\x1b\[\d*m")  # Keras makes the reason bold
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A Keras model that is built anew for each fold and trained on the other folds' rows.
+
+    Nothing that is random elsewhere changes: Python's and numpy's generators are put back, Keras' and TensorFlow's
+    seeds are not touched. So layers are the same for the same seed, but not what a model draws from `tf.random` or
+    `keras.random` without a seed of its own.
+
+    Args:
+        build: returns a new compiled `keras.Model`; takes nothing, or the metadata.
+        metadata: what `build` gets if it takes one argument that has no default.
+        features: maps a dict of batches of `blocks` to what the model gets, in the graph.
+        blocks: packed arrays (rows, ...) of all rows, by name.
+        labels: class numbers (rows,) of all rows.
+        classes: how many there are.
+        weights: of all rows, or None.
+        form: in which the model gets labels, "int" or "one_hot".
+        epochs: that it is trained for at most.
+        batch_size: rows a batch.
+        seed: of the initial weights, the order of rows and the choice of the rows to stop by.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> y = np.arange(200, dtype=np.int32) % 2
+        >>> x = (rng.normal(size=(200, 3)) + 3 * y[:, None]).astype(np.float32)
+        >>> def build():
+        ...     model = keras.Sequential([keras.layers.Dense(1, activation="sigmoid")])
+        ...     model.compile(keras.optimizers.Adam(0.1), "binary_crossentropy")
+        ...     return model
+        >>> network = Network(build, None, lambda batch: batch["x"], {"x": x}, y, 2)
+        >>> out = network(np.arange(100), np.arange(100, 200), "fold 2 of 2")
+        >>> out.shape, bool((out.argmax(1) == y[100:]).mean() > 0.9)
+        ((100, 2), True)
+    """
+
+    build: Callable[..., Any]
+    metadata: Any
+    features: Callable[[Any], Any]
+    blocks: Mapping[str, np.ndarray]
+    labels: np.ndarray
+    classes: int
+    weights: np.ndarray | None = None
+    form: str = "int"
+    epochs: int = 50
+    batch_size: int = 256
+    seed: int = 0
+    _used: dict[int, Any] = field(default_factory=dict, init=False, repr=False)  # by id: what earlier folds trained
+
+    def __call__(self, train: np.ndarray, held_out: np.ndarray, where: str) -> np.ndarray | None:
+        """Class probabilities, float32 (held_out, classes), or None if the training diverged.
+
+        Args:
+            train: numbers of the rows to train on; some of them decide when to stop.
+            held_out: numbers of the rows to predict, which nothing else depends on.
+            where: which fold it is, for messages: "fold 2 of 5".
+
+        Raises:
+            PrepkitError: if `build` returns no compiled model, or one that shares what it trains with an earlier
+                fold's; if the model cannot be trained; if it gives no probabilities of the classes.
+        """
+        with _seeded(self.seed):
+            model = self._built(where)
+            to_predict = self._dataset(held_out)
+            try:
+                return self._predicted(model, train, to_predict)
+            except PrepkitError:
+                raise
+            except Exception as error:  # whatever Keras, TensorFlow or the user's own code raises
+                raise PrepkitError(
+                    f"CleanLabels: the model cannot be trained on {where}: {_told(error)}: make sure that it takes "
+                    f"{_shapes(to_predict.element_spec[0])} and labels as {self.form}, as a dataset of the same recipe "
+                    "without CleanLabels has them."
+                ) from error
+
+    def _built(self, where: str) -> Any:
+        try:
+            model = self.build(*[self.metadata] * _arguments(self.build))
+        except Exception as error:
+            raise PrepkitError(
+                f"CleanLabels: the model cannot be built for {where}: {_told(error)}: make sure that the "
+                "function runs by itself, without arguments or with the metadata as its only one."
+            ) from error
+        if not isinstance(model, keras.Model):
+            raise PrepkitError(f"CleanLabels: model returned {_shapes(model)}: let it return a compiled keras.Model.")
+        if not model.compiled:
+            raise PrepkitError("CleanLabels: model returned a model that is not compiled: call compile in it.")
+        self._check_new(model, where)
+        return model
+
+    def _check_new(self, model: Any, where: str) -> None:
+        """Refuse weights that an earlier fold has trained."""
+        for part in (model, *model.trainable_variables):
+            if self._used.get(id(part), lambda: None)() is part:
+                what = "the same model" if part is model else f"a model that trains the same {part.path!r}"
+                raise PrepkitError(
+                    f"CleanLabels: model returned {what} for {where} as for an earlier fold, and weights would know "
+                    "the held-out rows: make a new model and new layers each time, or set trainable=False for those "
+                    "that are to be shared."
+                )
+
+    def _predicted(self, model: Any, train: np.ndarray, to_predict: Any) -> np.ndarray | None:
+        # Before it is trained too: what is wrong with its outputs is told at once.
+        self._probabilities(model, model.predict(to_predict.take(1), verbose=0))
+        converged = self._trained(model, train)
+        out = self._probabilities(model, model.predict(to_predict, verbose=0))
+        return out if converged and np.isfinite(out).all() else None
+
+    def _trained(self, model: Any, train: np.ndarray) -> bool:
+        """Train it; whether the loss is finite at the end."""
+        learn, stop = self._parted(train)
+        callbacks: list[Any] = [_Diverged()]
+        if len(stop):
+            stopping = keras.callbacks.EarlyStopping
+            callbacks.append(stopping("val_loss", mode="min", patience=PATIENCE, restore_best_weights=True))
+        history = model.fit(
+            self._dataset(learn, self.seed),
+            epochs=self.epochs,
+            validation_data=self._dataset(stop) if len(stop) else None,
+            callbacks=callbacks,
+            shuffle=False,  # the dataset does it, and Keras warns that it cannot
+            verbose=0,
+        ).history
+        self._used.update({id(part): weakref.ref(part) for part in (model, *model.trainable_variables)})
+        return bool(np.isfinite([history[name][-1] for name in ("loss", "val_loss") if name in history]).all())
+
+    def _parted(self, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows to learn from and rows to stop by, of each class its share; none of these where they are too few."""
+        rows = np.random.default_rng(self.seed).permutation(train)
+        rows = rows[np.argsort(self.labels[rows], kind="stable")]
+        counts = np.bincount(self.labels[rows], minlength=self.classes)
+        wanted = np.where(counts < FEWEST, 0, np.maximum(1, np.round(counts * STOPPING).astype(np.int64)))
+        if wanted.sum() < LEAST:
+            return train, train[:0]
+        place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+        stop = place < np.repeat(wanted, counts)
+        return np.sort(rows[~stop]), np.sort(rows[stop])
+
+    @cached_property
+    def _tensors(self) -> dict[str, Any]:
+        """All rows, once for the datasets of all folds."""
+        arrays = {**self.blocks, LABEL: self.labels.astype(np.int32)}
+        if self.weights is not None:
+            arrays[WEIGHT] = self.weights.astype(np.float32)
+        with tf.device("CPU:0"):
+            return {name: tf.constant(a) for name, a in arrays.items()}
+
+    def _dataset(self, rows: np.ndarray, seed: int | None = None) -> Any:
+        """Batches of (features, label) or (features, label, weight)."""
+
+        @as_written
+        def finish(batch: Any) -> Any:
+            x = self.features({name: batch[name] for name in self.blocks})
+            label = formed(batch[LABEL], self.classes, self.form)
+            return (x, label) if self.weights is None else (x, label, batch[WEIGHT])
+
+        return from_memory(self._tensors, finish, self.batch_size, rows=rows, seed=seed)
+
+    def _probabilities(self, model: Any, out: Any) -> np.ndarray:
+        """What the model gives, as float32 (rows, classes); not all finite if its outputs are not.
+
+        Raises:
+            PrepkitError: if these are no probabilities, and no logits that the loss knows of.
+        """
+        expected = f"{self.classes} units with a softmax" + " or one with a sigmoid" * (self.classes == 2)
+        if not isinstance(out, np.ndarray) or out.shape[1:] not in ((self.classes,), (1,) * (self.classes == 2)):
+            raise PrepkitError(
+                f"CleanLabels: the model gives {_shapes(out)} for {self.classes} classes: end it with {expected}."
+            )
+        out = out.astype(np.float32)
+        if not np.isfinite(out).all():
+            return np.full((len(out), self.classes), np.nan, np.float32)
+        told = _from_logits(model.loss)
+        if _are_probabilities(model, out, told):
+            out = out.clip(0, 1)
+        elif told is False:
+            raise PrepkitError(
+                f"CleanLabels: the model gives values from {out.min():.3g} to {out.max():.3g}, but its loss takes "
+                f"them for probabilities: end it with {expected}, or give the loss from_logits=True."
+            )
+        else:  # the sigmoid without overflow, or the softmax but for its sum
+            single = out.shape[1] == 1
+            out = (1 + np.tanh(out / 2)) / 2 if single else np.exp(out - out.max(axis=1, keepdims=True))
+        if out.shape[1] == 1:
+            return np.concatenate([1 - out, out], axis=1)
+        # Of one sigmoid for each class, or of logits, they do not sum to 1.
+        return out if _sum_to_one(out) else cured(out)
+
+
+class _Diverged(keras.callbacks.Callback):  # type: ignore[misc]
+    """Stops after an epoch whose loss is not finite; Keras' TerminateOnNaN prints, and waits for every batch."""
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if not np.isfinite((logs or {}).get("loss", 0.0)):
+            self.model.stop_training = True
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed what Keras' layers draw from, Python's generator, and numpy's for the user; and put both back."""
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(legacy)  # noqa: NPY002
+
+
+def _arguments(build: Callable[..., Any]) -> int:
+    """How many arguments it has to be given, 0 or 1; of more Python tells which are missing."""
+    try:
+        parameters = inspect.signature(build).parameters.values()
+    except (TypeError, ValueError):  # of some that are written in C
+        return 0
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return int(any(p.kind in positional and p.default is p.empty for p in parameters))
+
+
+def _from_logits(loss: Any) -> bool | None:
+    """Whether the loss takes logits; None if it does not say."""
+    while isinstance(loss, list | tuple | Mapping) and len(loss) == 1:  # one for each output
+        loss = next(iter(loss.values() if isinstance(loss, Mapping) else loss))
+    loss = keras.losses.get(loss) if isinstance(loss, str) else loss
+    told = getattr(loss, "from_logits", None)
+    if told is None and callable(loss) and not isinstance(loss, keras.losses.Loss):
+        setting = inspect.signature(loss).parameters.get("from_logits")
+        told = setting.default if setting else None
+    return told if isinstance(told, bool) else None
+
+
+def _are_probabilities(model: Any, out: np.ndarray, told: bool | None) -> bool:
+    """Keras takes the softmax or the sigmoid away itself where the loss was told of logits."""
+    if out.min() < -ROUNDING or out.max() > 1 + ROUNDING:
+        return False
+    last = getattr(model.layers[-1], "activation", None) if model.layers else None
+    return not told or last is keras.activations.sigmoid or (out.shape[1] > 1 and _sum_to_one(out))
+
+
+def _sum_to_one(out: np.ndarray) -> bool:
+    return bool((np.abs(out.sum(axis=1) - 1) <= ROUNDING).all())
+
+
+def _told(error: Exception) -> str:
+    """The first line of an error that says what is wrong."""
+    text = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
+    lines = [ESCAPES.sub("", line) for line in (getattr(error, "message", None) or text).splitlines()]
+    told = next((line.strip() for line in lines if not PLACES.match(line)), "")
+    return f"{type(error).__name__}: {told.rstrip('.')}"
+
+
+def _shapes(x: Any) -> str:
+    """Shapes and types of arrays or tensors, in words."""
+    if isinstance(x, Mapping):
+        return "{" + ", ".join(f"{name!r}: {_shapes(t)}" for name, t in x.items()) + "}"
+    if isinstance(x, list | tuple):
+        return f"{len(x)} outputs"
+    return (
+        f"{x.dtype.name} {tuple(x.shape)}"
+        if hasattr(x, "dtype")
+        else ("None" if x is None else f"a {type(x).__name__}")
+    )
