@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from prepkit.cleaning.data import Cleaning
     from prepkit.core import Stage
     from prepkit.drift.data import Drift
     from prepkit.errors import PrepkitError
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
     from prepkit.profiling.profile import profile
     from prepkit.profiling.recommend import recommend
     from prepkit.rows.check import Validation
+    from prepkit.rows.clean_labels import CleanLabels
     from prepkit.rows.rebalance import Rebalance
     from prepkit.rows.validate import Validate
     from prepkit.source import as_source
     from prepkit.spec import Column, Label, Spec
 
 _HOME = {
+    "CleanLabels": "rows.clean_labels",
+    "Cleaning": "cleaning.data",
     "Clip": "features.clip",
     "Column": "spec",
     "Datetime": "features.datetime",
@@ -63,9 +67,10 @@ _HOME = {
 }
 
 __all__ = [
-    "Clip", "Column", "Datetime", "Drift", "Drop", "Finding", "FittedPipeline", "Hash", "Impute", "Label", "Lookup",
-    "Map", "Metadata", "OneHot", "Pipeline", "Prepared", "PrepkitError", "Profile", "Rebalance", "Rescale", "Select",
-    "Served", "Spec", "Stage", "Text", "Validate", "Validation", "as_source", "load", "profile", "recommend",
+    "CleanLabels", "Cleaning", "Clip", "Column", "Datetime", "Drift", "Drop", "Finding", "FittedPipeline", "Hash",
+    "Impute", "Label", "Lookup", "Map", "Metadata", "OneHot", "Pipeline", "Prepared", "PrepkitError", "Profile",
+    "Rebalance", "Rescale", "Select", "Served", "Spec", "Stage", "Text", "Validate", "Validation", "as_source",
+    "load", "profile", "recommend",
 ]  # fmt: skip
 
 __version__ = "0.1.0"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,6 +14,12 @@ import pyarrow as pa
 import tensorflow as tf
 
 from prepkit import storage
+from prepkit.cleaning.clean import clean
+from prepkit.cleaning.data import ISSUE_COLUMNS, Cleaning, Table
+from prepkit.cleaning.keys import LABEL, WEIGHT
+from prepkit.cleaning.network import Network
+from prepkit.cleaning.table import gathered, keys_of, reaching
+from prepkit.cleaning.treat import Treat
 from prepkit.core import Stage
 from prepkit.drift.compare import compare
 from prepkit.drift.data import Drift
@@ -23,8 +30,9 @@ from prepkit.flow import Flow
 from prepkit.gate import Gate, taken
 from prepkit.graph import as_written
 from prepkit.labels import LabelEncoder, decode_label, formed
-from prepkit.metadata import Metadata, class_weights
+from prepkit.metadata import Metadata, class_weights, cleaned
 from prepkit.rows.check import Validation, checked
+from prepkit.rows.clean_labels import CleanLabels
 from prepkit.rows.quarantine import BROKEN, HELD, ROW, Refusals, first_held, quarantined
 from prepkit.rows.repeats import with_repeats
 from prepkit.rows.schema import schema_of
@@ -40,7 +48,6 @@ if TYPE_CHECKING:
 
     from prepkit.keras import Served
 
-LABEL, WEIGHT = ".label", ".weight"  # beside the blocks of packed rows
 Rows = Callable[..., Iterator[dict[str, np.ndarray]]]
 
 
@@ -273,6 +280,13 @@ class FittedPipeline:
         self, source: Source, *, strict: bool, rng: np.random.Generator | None = None
     ) -> Iterator[dict[str, np.ndarray]]:
         """Chunks of packed rows; `strict`: a bad label is an error, not a row to leave out."""
+        for packed, keep in self._admitted(source, strict=strict, rng=rng):
+            yield packed if keep.all() else taken(packed, keep)
+
+    def _admitted(
+        self, source: Source, *, strict: bool, rng: np.random.Generator | None = None
+    ) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+        """Chunks of packed rows, and whether each row is one to go on with."""
         start = 0
         entry = self.flow.entry
         for chunk in source.chunks(rng):
@@ -288,11 +302,8 @@ class FittedPipeline:
             if chunk.weight is not None:
                 packed[WEIGHT] = chunk.weight.astype(np.float32)
             start += len(chunk)
-            if not strict:
-                keep = packed[LABEL] >= 0
-                keep = keep if refused is None else keep & ~refused
-                packed = packed if keep.all() else taken(packed, keep)
-            yield packed
+            keep = np.ones(len(chunk), bool) if strict else packed[LABEL] >= 0
+            yield packed, keep if refused is None else keep & ~refused
 
     def _class_numbers(self, chunk: RawChunk, *, strict: bool, start: int) -> np.ndarray:
         label = self.spec.label
@@ -314,9 +325,21 @@ class FittedPipeline:
 
     def _packed_stream(self, source: TensorDataset, *, strict: bool) -> tf.data.Dataset:
         """The same in the graph, for a user's own dataset."""
+        admitted = self._admitted_stream(source, strict=strict)
+        if strict:
+            return admitted.map(as_written(lambda packed, keep: packed), num_parallel_calls=tf.data.AUTOTUNE)
 
         @as_written
-        def packed(*element: Any) -> dict[str, tf.Tensor]:
+        def kept(packed: Mapping[str, tf.Tensor], keep: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {name: tf.boolean_mask(t, keep) for name, t in packed.items()}
+
+        return admitted.map(kept, num_parallel_calls=tf.data.AUTOTUNE)
+
+    def _admitted_stream(self, source: TensorDataset, *, strict: bool) -> tf.data.Dataset:
+        """Packed rows of a user's own dataset, and whether each row is one to go on with."""
+
+        @as_written
+        def packed(*element: Any) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
             x, y, w = source.separate(element if len(element) > 1 else element[0])
             entry, refused = self.flow.entry, None
             if strict:
@@ -327,11 +350,10 @@ class FittedPipeline:
                 out[LABEL] = self._encoder(y, strict=strict)
             if w is not None:
                 out[WEIGHT] = tf.cast(tf.reshape(w, [-1]), tf.float32)
-            if not strict:
-                keep = out[LABEL] >= 0
-                keep = keep if refused is None else keep & ~refused
-                out = {name: tf.boolean_mask(t, keep) for name, t in out.items()}
-            return out
+            if strict or y is None:
+                return out, tf.constant(True)
+            keep = out[LABEL] >= 0
+            return out, keep if refused is None else keep & ~refused
 
         return source.dataset.map(packed, num_parallel_calls=tf.data.AUTOTUNE)
 
@@ -354,22 +376,67 @@ class FittedPipeline:
         return out
 
     def prepared(self, source: Source, batch_size: int, seed: int) -> Prepared:
-        steps = -(-self.metadata.ledger.trained // batch_size)
+        """The training dataset, its labels cleaned first if the recipe says so."""
+        stage = next((s for s in self.recipe.stages if isinstance(s, CleanLabels)), None)
+        if stage is None:
+            return self._prepared(source, batch_size, seed, None)
+        table = gathered(self._admitted_rows(source), self.flow, stage)
+        network = self._network(stage, table, batch_size, seed) if stage.model is not None else None
+        cleaning = clean(stage, table, reaching(self.flow), seed, network)
+        treat = Treat(keys_of(self.flow, stage), cleaning.decisions)
+        counts = _counts(table, treat)
+        fitted = replace(self, metadata=cleaned(self.metadata, self.recipe.stages, cleaning, counts))
+        return replace(fitted._prepared(source, batch_size, seed, treat), cleaning=cleaning)
+
+    def _in_graph(self, source: Source) -> bool:
+        """Whether training rows are admitted in the graph, as a user's own dataset is where all rules are tensors."""
         gate = self.flow.entry.gate
-        if isinstance(source, TensorDataset) and (gate is None or gate.by_tensors_alone):
+        return isinstance(source, TensorDataset) and (gate is None or gate.by_tensors_alone)
+
+    def _admitted_rows(self, source: Source) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+        """Packed rows in the order of reading, by the way that they will take into the training dataset."""
+        if isinstance(source, TensorDataset) and self._in_graph(source):
+            yield from self._admitted_stream(source, strict=False).as_numpy_iterator()
+        else:
+            yield from self._admitted(source, strict=False)
+
+    def _network(self, stage: CleanLabels, table: Table, batch_size: int, seed: int) -> Callable[[np.ndarray], Network]:
+        """The user's own model, to be trained on folds of labels."""
+        assert stage.model is not None
+        return functools.partial(
+            Network,
+            stage.model,
+            self.metadata,
+            self.flow.finished,
+            table.blocks,
+            classes=len(table.class_names),
+            weights=table.weights,
+            form=self.recipe.labels,
+            epochs=stage.epochs,
+            batch_size=batch_size,
+            seed=seed,
+        )
+
+    def _prepared(self, source: Source, batch_size: int, seed: int, treat: Treat | None) -> Prepared:
+        steps = -(-self.metadata.ledger.trained // batch_size)
+        if isinstance(source, TensorDataset) and self._in_graph(source):
             stream = self._packed_stream(source, strict=False)
+            stream = stream if treat is None else stream.map(treat, num_parallel_calls=tf.data.AUTOTUNE)
             dataset = from_stream(stream, self._finish_training, batch_size, steps=steps, seed=seed)
             prepared = self._with(dataset, lambda: stream.as_numpy_iterator(), batch_size, seed)
             return replace(prepared, refused=lambda: self._refused(source))
-        if source.random_access:
-            arrays = next(self._packed(source, strict=False))
-            return replace(self.from_arrays(arrays, batch_size, seed), refused=lambda: self._refused(source))
-        signature = self._signature(source)
 
         def read(rng: np.random.Generator | None = None) -> Iterator[dict[str, np.ndarray]]:
-            return self._packed(source, strict=False, rng=rng)
+            rows = self._packed(source, strict=False, rng=rng)
+            return rows if treat is None else map(treat.rows, rows)
 
-        prepared = self.from_reader(read, signature, batch_size, seed)
+        if source.random_access:
+            prepared = self.from_arrays(next(read()), batch_size, seed)
+        else:
+            signature = self._signature(source)
+            if treat is not None and treat.weighted:
+                signature[WEIGHT] = tf.TensorSpec((None,), tf.float32)
+            prepared = self.from_reader(read, signature, batch_size, seed)
         return replace(prepared, refused=lambda: self._refused(source))
 
     def _refused(self, source: Source) -> Iterator[pa.Table]:
@@ -413,6 +480,19 @@ class FittedPipeline:
         return self._finish({**packed, WEIGHT: packed[WEIGHT] * tf.gather(by_class, packed[LABEL])})
 
 
+def _counts(table: Table, treat: Treat) -> tuple[int, ...]:
+    """Rows of each class that are left to train on."""
+    decided, where = treat.decisions, np.argsort(treat.decisions.keys)
+    labels, weights = table.labels.copy(), np.ones(len(table), np.float32)
+    if len(decided):
+        keys = decided.keys[where]
+        place = np.minimum(np.searchsorted(keys, table.keys), len(keys) - 1)
+        found = keys[place] == table.keys
+        labels[found], weights[found] = decided.classes[where][place[found]], decided.weights[where][place[found]]
+    counts = np.bincount(labels[weights > 0], minlength=len(table.class_names))
+    return tuple(int(n) for n in counts)
+
+
 def whole(value: Any, name: str, least: int) -> int:
     """A whole number from `least` to the largest that TensorFlow counts by, or an error."""
     if not isinstance(value, int | np.integer) or not least <= value < 2**63:
@@ -436,6 +516,9 @@ class Prepared:
         pipeline: the same numbers for validation, test and serving.
         rows: reads the packed training rows once; what `save` writes.
         refused: reads the rows in quarantine, likewise; None where no stage refuses any.
+        cleaning: what `CleanLabels` has found and done, with the noise matrix, the candidates that it compared and
+            `to_html`; None without it, and once loaded from disk, where `metadata.cleaning` has what is kept.
+        issues: reads the doubted labels that were saved; None where nothing was saved.
     """
 
     dataset: tf.data.Dataset
@@ -443,6 +526,23 @@ class Prepared:
     pipeline: FittedPipeline
     rows: Rows = field(repr=False)
     refused: Callable[[], Iterator[pa.Table]] | None = field(default=None, repr=False)
+    cleaning: Cleaning | None = field(default=None, repr=False)
+    issues: Callable[[], Iterator[pa.Table]] | None = field(default=None, repr=False)
+
+    @cached_property
+    def label_issues(self) -> pandas.DataFrame:
+        """The rows whose label is doubted, the most doubted first, by their key; see `Cleaning.label_issues`.
+
+        Empty without `CleanLabels`, and where no label is doubted.
+        """
+        import pandas as pd
+
+        if self.cleaning is not None:
+            return self.cleaning.label_issues
+        if self.issues is not None:
+            frame: pandas.DataFrame = next(self.issues()).to_pandas().set_index("key")
+            return frame
+        return pd.DataFrame(columns=list(ISSUE_COLUMNS)).set_index("key")
 
     @cached_property
     def quarantine(self) -> pandas.DataFrame:
@@ -468,4 +568,8 @@ class Prepared:
         """Write a directory that `load` reads, training rows included; an earlier one of that name is replaced."""
         fitted = self.pipeline
         refused = self.refused() if self.refused else ()
-        return storage.write(path, fitted.flow, fitted.recipe.labels, self.metadata.to_json(), self.rows(), refused)
+        issues = None
+        if self.cleaning is not None or self.issues is not None:
+            issues = pa.Table.from_pandas(self.label_issues.reset_index(), preserve_index=False)
+        metadata = self.metadata.to_json()
+        return storage.write(path, fitted.flow, fitted.recipe.labels, metadata, self.rows(), refused, issues)

@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
+from prepkit.cleaning.data import DROP, Cleaning
 from prepkit.core import Stage
-from prepkit.fit import Fit
+from prepkit.fit import LISTED, Fit
 from prepkit.flow import Flow
 from prepkit.rows.quarantine import reasons, report
 from prepkit.rows.rebalance import Rebalance, balanced_weights
@@ -25,7 +26,7 @@ from prepkit.scan.reference import Reference
 from prepkit.spec import Label, Spec
 from prepkit.storage import learned_to_json, stage_settings, stage_to_json
 
-UNLABELLED = "label missing"
+UNLABELLED, DOUBTED = "label missing", "label doubted"
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,9 @@ class Metadata:
         feature_names: of the dense matrix's columns, in order.
         features_of: the feature names that each raw column gave rise to.
         class_names: in the order of the class numbers.
-        counts_before: labelled rows of each class that were not refused.
+        counts_before: labelled rows of each class that were not refused, by the labels as given.
         counts: rows of each class in an epoch.
-        prior: share of each class before training stages, summing to 1.
+        prior: share of each class once labels are cleaned and before classes are rebalanced, summing to 1.
         class_weight: for `model.fit(class_weight=...)`: as the recipe's Rebalance says, else 1.0 for
             every class. Dense, with mean 1 over the rows. None where it is folded into the weights
             that the dataset already has.
@@ -99,6 +100,9 @@ class Metadata:
         ledger: what became of every row.
         validation: of each rule of `Validate`: the rule, its policy, where it runs, how many training rows break it
             and how many it refused, and cells that broke it.
+        cleaning: what `CleanLabels` was asked and has done: the action taken, the accuracy out of sample, the estimated
+            share of wrong labels and the noise matrix, the candidates, doubted rows by given and suggested label, and
+            findings; None without it.
         reference: what is kept of the training rows to compare other data with: shares of bins, no rows; see
             `FittedPipeline.compare`.
         seed: of the shuffle; None likewise.
@@ -127,6 +131,7 @@ class Metadata:
     steps_per_epoch: int | None
     ledger: Ledger
     validation: tuple[Mapping[str, Any], ...]
+    cleaning: Mapping[str, Any] | None
     reference: Reference = field(repr=False)
     seed: int | None
     scans: int
@@ -210,12 +215,37 @@ def describe(stages: Sequence[Stage[Any]], labels: str, flow: Flow, found: Fit) 
         steps_per_epoch=None,
         ledger=Ledger(found.rows.read, total, refused, {}, numbers),
         validation=report(found.gate, found.rows.refusals) if found.gate else (),
+        cleaning=None,
         reference=found.rows.kept.result(found.rows.classes.counts),
         seed=None,
         scans=found.scans,
         versions={"prepkit": version("prepkit"), **{m.__name__: m.__version__ for m in (tf, keras, np, pa)}},
         data_fingerprint=hashlib.sha256(measured.encode()).hexdigest(),
         recipe_fingerprint=hashlib.sha256(recipe_text.encode()).hexdigest(),
+    )
+
+
+def cleaned(metadata: Metadata, stages: Sequence[Stage[Any]], cleaning: Cleaning, counts: Sequence[int]) -> Metadata:
+    """The same once labels have been cleaned; `counts`: rows of each class that are left to train on."""
+    label = metadata.spec_in.label
+    assert label is not None
+    total = sum(counts)
+    prior = tuple(n / max(total, 1) for n in counts)
+    gone = metadata.ledger.trained - total
+    ledger = metadata.ledger
+    if gone:
+        left_out = cleaning.issues["row"][cleaning.issues["action"] == DROP]
+        numbers = tuple(sorted(left_out.tolist())[:LISTED])
+        dropped, listed = {**ledger.dropped, DOUBTED: gone}, {**ledger.row_numbers, DOUBTED: numbers}
+        ledger = replace(ledger, trained=total, dropped=dropped, row_numbers=listed)
+    return replace(
+        metadata,
+        counts=tuple(counts),
+        prior=prior,
+        class_weight=class_weights(stages, counts),
+        advice=advise(label, metadata.labels, prior),
+        ledger=ledger,
+        cleaning=cleaning.to_json(),
     )
 
 

@@ -23,6 +23,7 @@ from prepkit.fit import fit
 from prepkit.fitted import FittedPipeline, Prepared, whole
 from prepkit.flow import Flow
 from prepkit.metadata import Metadata, describe
+from prepkit.rows.clean_labels import CleanLabels
 from prepkit.source import RawChunk, Source, as_source
 from prepkit.source.reader import Reader, infer
 from prepkit.spec import Kind, Spec
@@ -210,6 +211,10 @@ def _check_composition(stages: Sequence[Any]) -> None:
                 raise PrepkitError(f"{here} ({name}): it decides which rows come in: put it first, and only once.")
             continue
         if isinstance(stage, TrainingStage):
+            if isinstance(stage, CleanLabels) and behind:
+                raise PrepkitError(
+                    f"{here} ({name}): it stands behind {behind}, which counts on the labels: put it before."
+                )
             if behind == name:
                 raise PrepkitError(f"{here} ({name}): there is one already, which would correct twice: keep one.")
             behind = name
@@ -260,7 +265,7 @@ def load(
     if saved.shards is None or not rows:
         return fitted
     prepared = _with_rows(fitted, saved.shards)
-    return replace(prepared, refused=saved.quarantine)
+    return replace(prepared, refused=saved.quarantine, issues=saved.issues)
 
 
 def _with_rows(fitted: FittedPipeline, shards: Sequence[storage.Shard]) -> Prepared:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pyarrow.csv import write_csv
 
 from prepkit.core import Nothing, Stage
 from prepkit.entry import Entry
@@ -32,6 +33,7 @@ from prepkit.features.impute import Fill, Impute
 from prepkit.features.rescale import Rescale, Scale
 from prepkit.features.text import Text
 from prepkit.flow import Flow
+from prepkit.rows.clean_labels import CleanLabels
 from prepkit.rows.rebalance import Rebalance
 from prepkit.rows.schema import code_of, schema_from_json, schema_to_json
 from prepkit.rows.validate import Admission, Validate, gate_of
@@ -41,8 +43,9 @@ from prepkit.spec import Spec
 FORMAT = 1
 PIPELINE, ARRAYS, METADATA, DATA = "pipeline.json", "arrays.npz", "metadata.json", "data"
 QUARANTINE = "quarantine.parquet"
+ISSUES, ISSUES_CSV = "label_issues.parquet", "label_issues.csv"
 # The last four are the command line's.
-OURS = {PIPELINE, ARRAYS, METADATA, DATA, QUARANTINE, "recipe.json", "summary.txt", "valid", "test"}
+OURS = {PIPELINE, ARRAYS, METADATA, DATA, QUARANTINE, ISSUES, ISSUES_CSV, "recipe.json", "summary.txt", "valid", "test"}
 SHARD_BYTES = 2**26  # of training rows in one file, about
 
 # Every stage, and what it learns.
@@ -59,8 +62,11 @@ STAGES: Mapping[str, tuple[type[Stage[Any]], type[Any]]] = {
     "Drop": (Drop, Nothing),
     "Select": (Select, Nothing),
     "Map": (Map, Nothing),
+    "CleanLabels": (CleanLabels, Nothing),
     "Rebalance": (Rebalance, Nothing),
 }
+
+RUN_BY = ("model", "pred_probs")  # what cleaning is run by, once: no part of what was fitted
 
 Functions = Mapping[str, Callable[..., Any]]
 
@@ -75,7 +81,13 @@ def stage_settings(stage: Stage[Any]) -> dict[str, Any]:
         for f in dataclasses.fields(stage)
     }
     values = {name: (getattr(stage, name), default) for name, default in defaults.items()}
-    return {name: value for name, (value, default) in values.items() if value != default}
+    return {name: value for name, (value, default) in values.items() if _differ(value, default)}
+
+
+def _differ(value: Any, default: Any) -> bool:
+    """Whether a setting is not its default; arrays and frames, which compare by element, never are."""
+    same = value == default
+    return not same if isinstance(same, bool) else True
 
 
 def stage_to_json(stage: Stage[Any], *, code: bool = True) -> dict[str, Any]:
@@ -98,6 +110,10 @@ def stage_to_json(stage: Stage[Any], *, code: bool = True) -> dict[str, Any]:
                     "saved: take them out, or say them by pandera's own checks."
                 )
             out[f.name] = schema_to_json(value)
+            continue
+        if isinstance(stage, CleanLabels) and f.name in RUN_BY and value is not None:
+            if code:
+                raise PrepkitError(f"CleanLabels: {f.name} is not saved with a recipe: leave it out here.")
             continue
         if (isinstance(stage, Map) and f.name == "function") or (f.name in ("columns", "reason") and not value):
             continue
@@ -264,6 +280,7 @@ class Saved:
         labels: the form of the labels.
         shards: of the training rows; None where the pipeline was saved by itself.
         quarantine: the file of the rows in quarantine; None where there are none.
+        issues: likewise of the doubted labels.
     """
 
     flow: Mapping[str, Any]
@@ -271,12 +288,13 @@ class Saved:
     metadata: str
     labels: str
     shards: Sequence[Shard] | None
-    quarantine: Quarantine | None = None
+    quarantine: Rows | None = None
+    issues: Rows | None = None
 
 
 @dataclass(frozen=True)
-class Quarantine:
-    """Refused rows on disk."""
+class Rows:
+    """Refused rows, or doubted ones, on disk."""
 
     path: Path
     sha256: str
@@ -303,10 +321,12 @@ def write(
     metadata: str,
     shards: Iterable[Any] | None,
     quarantine: Iterable[pa.Table] = (),
+    issues: pa.Table | None = None,
 ) -> Path:
     """A directory of `pipeline.json`, `arrays.npz`, `metadata.json` and data shards, whole or not at all.
 
-    Rows in quarantine go into `quarantine.parquet`, where there are any.
+    Rows in quarantine go into `quarantine.parquet`, where there are any, doubted labels into `label_issues.parquet`
+    and, for people, `label_issues.csv`.
 
     Raises:
         PrepkitError: if `path` exists and holds anything else, or cannot be written.
@@ -329,6 +349,10 @@ def write(
             checksums[name] = _written(temporary / name, npz_bytes(_without_objects(shard)))
         if _write_tables(temporary / QUARANTINE, quarantine):
             checksums[QUARANTINE] = hashlib.sha256((temporary / QUARANTINE).read_bytes()).hexdigest()
+        if issues is not None:
+            _write_tables(temporary / ISSUES, [issues])
+            checksums[ISSUES] = hashlib.sha256((temporary / ISSUES).read_bytes()).hexdigest()
+            write_csv(issues, temporary / ISSUES_CSV)
         content = {"flow": document, "labels": labels, "prepared": shards is not None, "sha256": checksums}
         signed = {"format": FORMAT, "checksum": _checksum(FORMAT, content), **content}
         _written(temporary / PIPELINE, json.dumps(signed, indent=1).encode())
@@ -451,9 +475,9 @@ def read(path: str | Path) -> Saved:
         for shard in shards:
             if not shard.path.is_file():
                 raise PrepkitError(f"{shard.path} is missing: copy the directory whole, or save it again.")
-        quarantine = Quarantine(path / QUARANTINE, sums[QUARANTINE]) if QUARANTINE in sums else None
+        quarantine, issues = (Rows(path / name, sums[name]) if name in sums else None for name in (QUARANTINE, ISSUES))
         rows = shards if document["prepared"] else None
-        return Saved(document["flow"], arrays, metadata, document["labels"], rows, quarantine)
+        return Saved(document["flow"], arrays, metadata, document["labels"], rows, quarantine, issues)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise PrepkitError(f"{path / PIPELINE} is damaged ({error!r}): save it again.") from error
 

@@ -109,6 +109,7 @@ def _predictions(
 
 def _learned(x: np.ndarray, classes: np.ndarray, weights: np.ndarray, seed: int) -> Any:
     from sklearn.neural_network import MLPClassifier
+    from threadpoolctl import threadpool_limits
 
     keep = weights > 0
     batch = min(BATCH, int(keep.sum()))
@@ -117,6 +118,8 @@ def _learned(x: np.ndarray, classes: np.ndarray, weights: np.ndarray, seed: int)
     network = MLPClassifier(
         HIDDEN, alpha=0, batch_size=batch, max_iter=epochs, n_iter_no_change=epochs, random_state=seed % 2**31
     )
-    with warnings.catch_warnings():  # it is not to converge, but to do what a network does in so many epochs
+    # It is not to converge, but to do what a network does in so many epochs. On matrices as small as these threads
+    # only wait for each other: beside other work they took 20 times as long.
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")
         return network.fit(x[keep], classes[keep], sample_weight=weights[keep])

@@ -67,7 +67,7 @@ class CoupledSupportVectors:
         if len(self.classes_) == 2:
             return np.stack([first[:, 0], 1 - first[:, 0]], 1)
         pieces = [coupled(first[i : i + PIECE], len(self.classes_)) for i in range(0, len(first), PIECE)]
-        return np.concatenate(pieces) if pieces else np.empty((0, len(self.classes_)))
+        return np.concatenate(pieces)
 
 
 def _by_pair(svc: Any, x: np.ndarray) -> np.ndarray:

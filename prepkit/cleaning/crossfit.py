@@ -57,7 +57,7 @@ class Rows:
 def better(rows: Rows, folds: int) -> Proxy:
     """The one of the two proxies that fit the data whose out-of-sample log-loss on a sample of rows is lower."""
     candidates = proxies(rows.design, rows.classes)
-    sample = sampled(rows.labels, rows.chosen, TRIED, np.random.default_rng(rows.seed))
+    sample = sampled(rows.labels, rows.chosen, TRIED, np.random.default_rng(rows.seed), folds)  # for each fold a row
     fold = rows.folds(folds, sample)
     first, second = (
         log_loss(rows.labels[sample], crossed(proxy, rows, sample, fold))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 KEEP, WEIGHT, DROP, RELABEL = "keep", "weight", "drop", "relabel"  # what is done with a doubted row
 ACTIONS = (KEEP, WEIGHT, DROP, RELABEL)
+MATRIX = 100  # classes up to which the metadata hold the noise matrix: 200 kB of text
 
 
 @dataclass(frozen=True)
@@ -148,6 +151,52 @@ class Cleaning:
     judged: np.ndarray | None = field(default=None, repr=False)
     seconds: Mapping[str, float] = field(default_factory=dict, repr=False)
 
+    @property
+    def pairs(self) -> tuple[Mapping[str, Any], ...]:
+        """Doubted rows by given and suggested label, the most frequent pair first, and what was done with them."""
+        told = zip(*(self.issues[name].tolist() for name in ("given", "suggested", "action")), strict=True)
+        found: dict[tuple[str, str], Counter[str]] = {}
+        for given, suggested, action in told:
+            found.setdefault((given, suggested), Counter())[action] += 1
+        listed = sorted(found.items(), key=lambda pair: (-pair[1].total(), pair[0]))
+        return tuple({"given": g, "suggested": s, "doubted": n.total(), **n} for (g, s), n in listed)
+
+    def to_json(self) -> dict[str, Any]:
+        """What is worth keeping beside the rows, as plain values; the noise matrix of up to 100 classes."""
+        rate, interval = self.noise.rate, self.noise.interval
+        return {
+            "action": self.action,
+            "taken": self.taken,
+            "source": self.source,
+            "rows": self.rows,
+            "doubted": len(self.issues["key"]),
+            "accuracy": _finite(self.accuracy),
+            "chance": _finite(self.chance),
+            "noise_rate": _finite(rate),
+            "noise_interval": [_finite(x) for x in interval],
+            "noise_matrix": self.noise.matrix.tolist() if len(self.class_names) <= MATRIX else None,
+            "approximate": self.noise.approximate,
+            "candidates": [asdict(c) for c in self.candidates],
+            "pairs": [dict(p) for p in self.pairs],
+            "findings": [f.to_json() for f in self.findings],
+        }
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write one HTML page of the most doubted rows, images as images, with the noise matrix as a plot.
+
+        Raises:
+            PrepkitError: if it cannot be written.
+        """
+        from prepkit.cleaning.page import to_html
+
+        return to_html(self, path)
+
+    def __str__(self) -> str:
+        from prepkit.cleaning.draw import summary
+        from prepkit.report.terminal import as_text
+
+        return as_text(summary(self))
+
     @cached_property
     def label_issues(self) -> pandas.DataFrame:
         """A row for each doubted row, the most doubted first, by its key.
@@ -160,6 +209,10 @@ class Cleaning:
         import pandas as pd
 
         return pd.DataFrame(dict(self.issues)).set_index("key")
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
 
 
 ISSUE_COLUMNS: Sequence[str] = (

@@ -34,11 +34,12 @@ def joined(alike: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
 def folded(labels: np.ndarray, alike: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """The fold of each row, int64 (rows,) from 0: classes spread evenly, rows that are alike in one fold.
 
-    scikit-learn's stratified K-fold over the sets of rows that are alike, each counted as one row of its most
-    frequent class. (Its StratifiedGroupKFold looks at one group after another in Python.)
+    The sets of rows that are alike, each counted as one row of its most frequent class, are shuffled and dealt out
+    class by class, as scikit-learn's stratified K-fold does; but a class of fewer sets than folds is no error, it only
+    is not in every fold. (Its StratifiedGroupKFold looks at one group after another in Python.)
 
     Args:
-        labels: class numbers (rows,); of each class there are at least `folds` such sets.
+        labels: class numbers (rows,).
         alike: numbers (rows,) from 0, equal for rows that may not be parted.
         folds: how many.
         seed: of the shuffle.
@@ -47,13 +48,11 @@ def folded(labels: np.ndarray, alike: np.ndarray, folds: int, seed: int) -> np.n
         >>> folded(np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 1, 2, 3, 4]), 2, seed=0)
         array([1, 1, 0, 0, 0, 1])
     """
-    from sklearn.model_selection import StratifiedKFold
-
     main = most_frequent(labels, alike)
+    order = np.random.default_rng(seed).permutation(len(main))
+    order = order[np.argsort(main[order], kind="stable")]
     fold = np.empty(len(main), np.int64)
-    splits = StratifiedKFold(folds, shuffle=True, random_state=seed % 2**32).split(main, main)
-    for k, (_, held_out) in enumerate(splits):
-        fold[held_out] = k
+    fold[order] = np.arange(len(main)) % folds
     return np.asarray(fold[alike])
 
 

@@ -13,6 +13,7 @@ from prepkit.cleaning.coupled import CoupledSupportVectors
 from prepkit.cleaning.design import Design
 
 FLOOR = 1e-6  # the least probability, so that the logarithm of any is finite
+LIGHTEST = 1e-6  # of the largest weight: support vectors cannot be trained if a class has no weight
 PIECE = 65_536  # rows that are predicted at once
 PAIRED = 20  # classes up to which support vectors are trained for each pair of them
 BOOSTED = 30  # classes up to which gradient boosting is used, which grows a tree for each in each round
@@ -95,46 +96,57 @@ def predicted(
         design: of all rows.
         labels: class numbers of all rows.
         classes: how many there are.
-        train: numbers of the rows to train on, of two classes or more, each of two rows or more.
+        train: numbers of the rows to train on, each class of two rows or more. Of fewer than two classes nothing is
+            learned: the one there is is certain.
         held_out: numbers of the rows to predict.
-        weights: of all rows, or None.
+        weights: of all rows, or None; their unit does not matter.
         seed: of the sample and of the model.
 
     Returns:
         Rows that sum to 1, none below `FLOOR`; a class without training rows has the floor.
     """
-    rng = np.random.default_rng(seed)
+    out = np.full((len(held_out), classes), FLOOR, np.float32)
+    present = np.unique(labels[train])
+    if len(present) < 2:
+        out[:, present] = 1
+        return normalised(out)
     if len(train) > proxy.most:
-        train = sampled(labels, train, proxy.most, rng)
+        train = sampled(labels, train, proxy.most, np.random.default_rng(seed))
     features = design.encoded if proxy.encoded else design.uncoded
     model = proxy.build(seed % 2**31, len(train), design.categorical)
-    weight = None if weights is None or proxy is NEIGHBOURS else weights[train].astype(np.float64)
-    given = {} if weight is None else {"sample_weight": weight}
+    given = {} if weights is None or proxy is NEIGHBOURS else {"sample_weight": _scaled(weights[train])}
     with warnings.catch_warnings():  # a proxy that has not quite converged serves as well
         warnings.simplefilter("ignore")
         model.fit(features(train), labels[train], **given)
-    out = np.full((len(held_out), classes), FLOOR, np.float32)
     for start in range(0, len(held_out), PIECE):
         rows = held_out[start : start + PIECE]
         out[start : start + PIECE, model.classes_] = model.predict_proba(features(rows))
     return normalised(out)
 
 
+def _scaled(weights: np.ndarray) -> np.ndarray:
+    """With mean 1, lest their unit rule how far models are regularised; none of 0, lest a class be lost to them."""
+    weights = weights.astype(np.float64)
+    weights = np.maximum(weights, LIGHTEST * (weights.max() or 1.0))
+    return np.asarray(weights / weights.mean())
+
+
 def normalised(probabilities: np.ndarray) -> np.ndarray:
-    """In place: none below `FLOOR`, each row with sum 1."""
-    np.maximum(probabilities, FLOOR, out=probabilities)
+    """In place: each row with sum 1, so mixed with `FLOOR` that none is below it."""
     probabilities /= probabilities.sum(1, keepdims=True)
+    probabilities *= 1 - FLOOR * probabilities.shape[1]
+    probabilities += FLOOR
     return probabilities
 
 
-def sampled(labels: np.ndarray, rows: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """`n` of `rows`, or somewhat more: of each class its share, but two at least."""
+def sampled(labels: np.ndarray, rows: np.ndarray, n: int, rng: np.random.Generator, least: int = 2) -> np.ndarray:
+    """`n` of `rows`, or somewhat more: of each class its share, but `least` at least, where there are so many."""
     if len(rows) <= n:
         return rows
     rows = rng.permutation(rows)
     rows = rows[np.argsort(labels[rows], kind="stable")]
     counts = np.bincount(labels[rows])
-    wanted = np.minimum(counts, np.maximum(2, np.round(counts * n / len(rows)).astype(np.int64)))
+    wanted = np.minimum(counts, np.maximum(least, np.round(counts * n / len(rows)).astype(np.int64)))
     starts = np.cumsum(counts) - counts
     place = np.arange(len(rows)) - np.repeat(starts, counts)
     return np.sort(rows[place < np.repeat(wanted, counts)])

@@ -52,10 +52,10 @@ def gathered(parts: Iterable[tuple[Packed, np.ndarray]], flow: Flow, stage: Clea
     numbers: list[np.ndarray] = []
     read = 0
     for packed, keep in parts:
-        kept.append({name: x[keep] for name, x in packed.items()})
+        kept.append(dict(packed) if keep.all() else {name: x[keep] for name, x in packed.items()})
         numbers.append(np.flatnonzero(keep) + read)
         read += len(keep)
-    rows = {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
+    rows = kept[0] if len(kept) == 1 else {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
     del kept
     columns = reaching(flow)
     names = tuple(c.name for c in columns)
@@ -83,21 +83,17 @@ def gathered(parts: Iterable[tuple[Packed, np.ndarray]], flow: Flow, stage: Clea
 
 def cells(table: Table, column: Column, rows: np.ndarray) -> np.ndarray:
     """What some rows hold in a column: numbers, strings and None, or tensors (rows, ...)."""
-    for block, members in table.spec.blocks().items():
-        if column in members:
-            break
-    x = table.blocks[block]
-    if column.block in (*NUMBERS, CODES, STRINGS):
-        x = x[rows, members.index(column)]
-    else:
-        return x[rows]
+    if column.block not in (*NUMBERS, CODES, STRINGS):
+        return np.asarray(table.blocks[column.block][rows])
+    x = table.blocks[column.block][rows, table.spec.blocks()[column.block].index(column)]
     if column.block == CODES:
-        return np.array([*(column.categories or ()), None], object)[np.maximum(x, -1)]
+        words = np.array([*(column.categories or ()), None], object)
+        return np.asarray(words[np.maximum(x, -1)])
     if column.block == STRINGS:
-        words = [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in x.tolist()]
-        return np.array([w or None for w in words], object)
+        strings = [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in x.tolist()]
+        return np.array([s or None for s in strings], object)
     whole = np.isfinite(x).all() and (x == np.floor(x)).all() and (np.abs(x) < 2**53).all()
-    return x.astype(np.int64) if whole else x
+    return np.asarray(x.astype(np.int64) if whole else x)
 
 
 def _numbered(values: np.ndarray) -> np.ndarray:
@@ -126,6 +122,6 @@ def _check_ids(name: str, ids: np.ndarray, table: Table) -> None:
     if (counts > 1).any():
         place = first[counts > 1][0]
         raise PrepkitError(
-            f"CleanLabels: id={name!r} does not name each row: {ids[place]!r} is there {counts[counts > 1][0]:,} times, "
-            f"first in row {table.numbers[place]}: give a column that does, or leave id out."
+            f"CleanLabels: id={name!r} does not name each row: {ids[place]!r} is there {counts[counts > 1][0]:,} "
+            f"times, first in row {table.numbers[place]}: give a column that does, or leave id out."
         )

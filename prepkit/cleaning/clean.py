@@ -1,0 +1,325 @@
+"""Labels judged, doubted ones treated: the whole of `CleanLabels` on one page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from prepkit.cleaning.act import NOTHING, Limits, Treated, Treatment
+from prepkit.cleaning.compare import Gain, Judge, compare
+from prepkit.cleaning.crossfit import Rows, better, crossed, twice
+from prepkit.cleaning.data import Candidate, Cleaning, Decisions, Noise, Table
+from prepkit.cleaning.design import Design
+from prepkit.cleaning.detect import flagged, noise, quality
+from prepkit.cleaning.given import checked, cured
+from prepkit.cleaning.record import issues_of, shown_of
+from prepkit.cleaning.words import beyond_reach, capped, few, no_signal, redone, swapped, unknown_keys
+from prepkit.errors import PrepkitError
+from prepkit.finding import Finding
+from prepkit.labels import clean as as_class
+from prepkit.progress import track
+from prepkit.rows.clean_labels import CleanLabels
+from prepkit.spec import Column
+
+MEASURED = 20_000  # rows by which the features of proxies are scaled and brought to few dimensions
+# What "auto" compares, and the thresholds between which "relabel" chooses.
+TREATMENTS = (
+    Treatment("weight", wide=True),
+    Treatment("drop"),
+    Treatment("drop", wide=True),
+    Treatment("relabel and drop", sure=0.7),
+    Treatment("relabel and drop", wide=True, sure=0.9),
+)
+RELABELLING = tuple(Treatment("relabel", sure=sure) for sure in (0.5, 0.7, 0.9))
+SIGNAL = 3.0  # standard errors by which probabilities have to be better than the shares of the classes
+
+Train = Callable[[np.ndarray, np.ndarray, str], np.ndarray | None]
+
+
+def clean(
+    stage: CleanLabels,
+    table: Table,
+    columns: Sequence[Column],
+    seed: int,
+    network: Callable[[np.ndarray], Train] | None = None,
+) -> Cleaning:
+    """Judge the labels of a table, and decide what becomes of rows.
+
+    Args:
+        stage: what is asked.
+        table: the training rows.
+        columns: those that reach the model.
+        seed: of folds and models.
+        network: the user's own model, by the labels of all rows: gives the probabilities of held-out rows, from the
+            numbers of the rows to train on, of those held out, and the fold in words; None where it diverged.
+
+    Raises:
+        PrepkitError: for probabilities that are none, and keys or labels that are none.
+    """
+    work = _Work(stage, table, seed)
+    rows = work.rows(columns)
+    if rows is None:
+        return work.nothing_to_judge()
+    with work.timed("probabilities"):
+        probabilities, judge, source = _judged(stage, table, rows, work, network)
+    with work.timed("detection"):
+        flags = flagged(rows.labels[rows.chosen], probabilities, stage.filter_by)
+        doubted = flags.rows & ~rows.fixed[rows.chosen]
+        scores = quality(rows.labels[rows.chosen], probabilities, stage.rank)
+        found = replace(noise(rows.labels[rows.chosen], probabilities, seed), approximate=flags.approximate)
+    labels = rows.labels[rows.chosen]
+    chance = float(np.bincount(labels).max() / len(labels))
+    known = _has_signal(labels, probabilities)
+    if not known:
+        work.findings.append(no_signal(float((probabilities.argmax(1) == labels).mean()), chance))
+    work.findings += swapped(labels, probabilities, table.class_names)
+    able = known and not work.said("cleaning.swapped")
+    with work.timed("comparison"):
+        treatment, gains = _chosen(stage, rows, judge) if able else (Treatment(NOTHING), [])
+    treated = treatment(labels, probabilities, doubted, rows.fixed[rows.chosen])
+    _, same = np.unique(table.keys[rows.chosen], return_inverse=True)
+    limited = work.limits.kept_within(treated, labels, scores, same)
+    work.findings += capped(labels, treated.changed(labels), limited.changed(labels), table.class_names)
+    shown = doubted | limited.changed(labels)
+    order = np.flatnonzero(shown)[np.argsort(scores[shown], kind="stable")]
+    return Cleaning(
+        action=stage.action,
+        taken=str(treatment) if limited.changed(labels).any() else NOTHING,
+        source=source,
+        rows=len(labels),
+        accuracy=float((probabilities.argmax(1) == labels).mean()),
+        chance=chance,
+        class_names=table.class_names,
+        noise=found,
+        candidates=_candidates(rows, gains, treatment, probabilities, doubted, work.limits, scores, same),
+        findings=tuple(work.findings),
+        issues=issues_of(table, rows.chosen, order, labels, probabilities, limited, work.capped_rows(treated, limited)),
+        shown=shown_of(table, rows.chosen[order]),
+        decisions=work.decisions(rows, limited),
+        probabilities=probabilities,
+        judged=table.numbers[rows.chosen],
+        seconds=work.seconds,
+    )
+
+
+@dataclass
+class _Work:
+    """What is known of the rows before they are judged, and what there is to say."""
+
+    stage: CleanLabels
+    table: Table
+    seed: int
+    findings: list[Finding] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.limits = Limits(self.stage.max_share, self.stage.min_rows)
+        self.labels, self.fixed = self._told()
+        self.able = self._learnable()
+
+    def _told(self) -> tuple[np.ndarray, np.ndarray]:
+        """Labels with those that a person has confirmed put right, and which rows a person has spoken of."""
+        labels, fixed = self.table.labels.copy(), np.zeros(len(self.table), bool)
+        confirmed = self.stage.confirmed or {}
+        if not confirmed and not self.stage.revert:
+            return labels, fixed
+        from prepkit.cleaning.record import places_of
+
+        places = places_of(self.table, [*self.stage.revert, *confirmed])
+        lost = [key for key, rows in places.items() if not len(rows)]
+        if lost:
+            self.findings.append(unknown_keys(lost))
+        for key, rows in places.items():
+            fixed[rows] = True
+            if key in confirmed:
+                labels[rows] = self._class_number(key, confirmed[key])
+        return labels, fixed
+
+    def _class_number(self, key: str, label: object) -> int:
+        names = self.table.class_names
+        name = as_class(str(label))
+        if name not in names:
+            raise PrepkitError(
+                f"CleanLabels: confirmed[{key!r}]={label!r} is no class: choose from "
+                f"{', '.join(map(repr, names[:10]))}."
+            )
+        return names.index(name)
+
+    def _learnable(self) -> np.ndarray:
+        """Which rows are of a class that every fold can learn: with as many sets of rows that are alike as folds."""
+        sets = np.unique(np.stack([self.labels, self.table.alike]), axis=1)[0]
+        counts = np.bincount(sets, minlength=len(self.table.class_names))
+        rare = np.flatnonzero((counts < self.stage.folds) & (np.bincount(self.labels, minlength=len(counts)) > 0))
+        if len(rare):
+            self.findings.append(few(rare, counts, self.table.class_names, self.stage.folds))
+        return np.asarray(counts[self.labels] >= self.stage.folds)
+
+    def rows(self, columns: Sequence[Column]) -> Rows | None:
+        """The rows to be judged; None where there are not two classes of them."""
+        chosen = np.flatnonzero(self.able)
+        if len(np.unique(self.labels[chosen])) < 2 or not columns:
+            self.findings.append(beyond_reach(len(chosen)))
+            return None
+        rng = np.random.default_rng(self.seed)
+        sample = np.sort(rng.choice(chosen, min(len(chosen), MEASURED), replace=False))
+        return Rows(
+            Design(self.table, columns, sample, self.seed),
+            self.labels,
+            len(self.table.class_names),
+            self.table.weights,
+            self.table.alike,
+            chosen,
+            self.fixed,
+            self.stage.filter_by,
+            self.seed,
+        )
+
+    @contextmanager
+    def timed(self, what: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[what] = time.perf_counter() - start
+
+    def said(self, code: str) -> bool:
+        return any(finding.code == code for finding in self.findings)
+
+    def capped_rows(self, treated: Treated, limited: Treated) -> np.ndarray:
+        """Which rows would have been changed, but for the limits."""
+        differ = (treated.classes != limited.classes) | (treated.weights != limited.weights)
+        return np.asarray(differ)
+
+    def decisions(self, rows: Rows | None, limited: Treated | None) -> Decisions:
+        """What is done with rows, by key: those that were treated, and those that a person has put right."""
+        classes, weights = self.labels.copy(), np.ones(len(self.labels), np.float32)
+        if rows is not None and limited is not None:
+            classes[rows.chosen], weights[rows.chosen] = limited.classes, limited.weights
+        changed = np.flatnonzero((classes != self.table.labels) | (weights != 1))
+        keys, first = np.unique(self.table.keys[changed], return_index=True)
+        places = changed[first]
+        return Decisions(keys, classes[places].astype(np.int32), weights[places])
+
+    def nothing_to_judge(self) -> Cleaning:
+        counts = np.bincount(self.labels)
+        share = float(counts.max() / len(self.labels))
+        k = len(self.table.class_names)
+        empty = np.zeros(0, np.int64)
+        nobody = Treated(np.zeros(0, np.int32), np.zeros(0, np.float32))
+        none = np.zeros((0, k), np.float32)
+        return Cleaning(
+            action=self.stage.action,
+            taken=NOTHING,
+            source="none",
+            rows=0,
+            accuracy=float("nan"),
+            chance=share,
+            class_names=self.table.class_names,
+            noise=Noise(np.eye(k), float("nan"), (float("nan"), float("nan"))),
+            candidates=(),
+            findings=tuple(self.findings),
+            issues=issues_of(self.table, empty, empty, empty, none, nobody, np.zeros(0, bool)),
+            shown={},
+            decisions=self.decisions(None, None),
+            probabilities=none,
+            judged=empty,
+            seconds=self.seconds,
+        )
+
+
+def _judged(
+    stage: CleanLabels, table: Table, rows: Rows, work: _Work, network: Callable[[np.ndarray], Train] | None
+) -> tuple[np.ndarray, Judge, str]:
+    """Probabilities of `rows.chosen`, how others would be judged among themselves, and the source in words."""
+    if stage.pred_probs is not None:
+        given = checked(stage.pred_probs, table.read, table.class_names)[table.numbers]
+        given = _alike_alike(cured(given.astype(np.float32)), table.keys)
+        return given[rows.chosen], lambda _, chosen, __: given[chosen], "the probabilities that were given"
+    if network is not None:
+        own = _by_network(stage, rows, work, network(rows.labels))
+        whole = np.zeros((len(table), rows.classes), np.float32)
+        whole[rows.chosen] = own
+        return own, lambda _, chosen, __: whole[chosen], f"the given model, {stage.folds} folds"
+    proxy = better(rows, min(stage.folds, 3))
+    out = cured(twice(proxy, rows, rows.chosen, rows.folds(stage.folds)))
+
+    def judge(among: Rows, chosen: np.ndarray, folds: int) -> np.ndarray:
+        return cured(twice(proxy, among, chosen, among.folds(folds, chosen)))
+
+    return out, judge, f"{proxy.name}, {stage.folds} folds"
+
+
+def _by_network(stage: CleanLabels, rows: Rows, work: _Work, train: Train) -> np.ndarray:
+    fold = rows.folds(stage.folds)
+    out = np.zeros((len(rows.chosen), rows.classes), np.float32)
+    again = []
+    for k in track(range(stage.folds), "training on folds", stage.folds):
+        found = train(rows.chosen[fold != k], rows.chosen[fold == k], f"fold {k + 1} of {stage.folds}")
+        if found is None:
+            again.append(k)
+        else:
+            out[fold == k] = found
+    if again:
+        work.findings.append(redone(again, stage.folds))
+        proxy = better(rows, min(stage.folds, 3))
+        instead = crossed(proxy, rows, rows.chosen, fold)
+        out[np.isin(fold, again)] = instead[np.isin(fold, again)]
+    return cured(out)
+
+
+def _alike_alike(probabilities: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """The same, but rows of one key, which cannot be told apart, have the mean of their probabilities."""
+    _, same, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    if len(counts) == len(keys):
+        return probabilities
+    sums = np.zeros((len(counts), probabilities.shape[1]), np.float64)
+    np.add.at(sums, same, probabilities)
+    several = counts[same] > 1
+    probabilities[several] = (sums / counts[:, None])[same[several]]
+    return probabilities
+
+
+def _has_signal(labels: np.ndarray, probabilities: np.ndarray) -> bool:
+    """Whether probabilities know more of the labels than the shares of the classes, by likelihood or by accuracy."""
+    shares = np.bincount(labels, minlength=probabilities.shape[1]) / len(labels)
+    gain = np.log(probabilities[np.arange(len(labels)), labels] / shares[labels])
+    right = (probabilities.argmax(1) == labels) * 1.0 - (shares.argmax() == labels)
+    return any(x.mean() > SIGNAL * x.std() / np.sqrt(len(x)) for x in (gain, right))
+
+
+def _chosen(stage: CleanLabels, rows: Rows, judge: Judge) -> tuple[Treatment, list[Gain]]:
+    """The treatment to be taken, and what was compared."""
+    limits = Limits(stage.max_share, stage.min_rows)
+    if stage.action == "report":
+        return Treatment(NOTHING), []
+    if stage.action in ("drop", "weight"):
+        return Treatment(stage.action), []
+    gains = compare(rows, judge, TREATMENTS if stage.action == "auto" else RELABELLING, limits)
+    best = max(gains, key=lambda g: g.gain)
+    if stage.action == "relabel":
+        return best.treatment, gains
+    best = max((g for g in gains if g.significant), key=lambda g: g.gain, default=best)
+    return best.treatment if best.significant else Treatment(NOTHING), gains
+
+
+def _candidates(
+    rows: Rows,
+    gains: Sequence[Gain],
+    taken: Treatment,
+    probabilities: np.ndarray,
+    doubted: np.ndarray,
+    limits: Limits,
+    scores: np.ndarray,
+    same: np.ndarray,
+) -> tuple[Candidate, ...]:
+    if not gains:
+        return ()
+    labels, fixed = rows.labels[rows.chosen], rows.fixed[rows.chosen]
+    out = [Candidate(NOTHING, 0.0, 0.0, 0, taken.action == NOTHING)]
+    for g in gains:
+        treated = limits.kept_within(g.treatment(labels, probabilities, doubted, fixed), labels, scores, same)
+        changed = int(treated.changed(labels).sum())
+        out.append(Candidate(str(g.treatment), g.gain, g.error, changed, g.treatment == taken))
+    return tuple(out)
