@@ -97,7 +97,7 @@ def predicted(
         labels: class numbers of all rows.
         classes: how many there are.
         train: numbers of the rows to train on, each class of two rows or more. Of fewer than two classes nothing is
-            learned: the one there is is certain.
+            learned: the one there is is certain, of none each is as probable.
         held_out: numbers of the rows to predict.
         weights: of all rows, or None; their unit does not matter.
         seed: of the sample and of the model.
@@ -105,10 +105,10 @@ def predicted(
     Returns:
         Rows that sum to 1, none below `FLOOR`; a class without training rows has the floor.
     """
-    out = np.full((len(held_out), classes), FLOOR, np.float32)
+    out = np.zeros((len(held_out), classes), np.float32)
     present = np.unique(labels[train])
     if len(present) < 2:
-        out[:, present] = 1
+        out[:, present if len(present) else slice(None)] = 1
         return normalised(out)
     if len(train) > proxy.most:
         train = sampled(labels, train, proxy.most, np.random.default_rng(seed))

@@ -13,8 +13,10 @@ from sklearn.datasets import load_digits
 from sklearn.preprocessing import RobustScaler, StandardScaler
 
 from prepkit.cleaning.design import CATEGORIES, DIMENSIONS, SHOWN, Design
+from tests.cleaning import tables
 from tests.cleaning.tables import design, table
 
+one_thread = pytest.fixture(autouse=True, scope="module")(tables.one_thread)
 N = 120
 RNG = np.random.default_rng(0)
 ALL = np.arange(N)
