@@ -30,8 +30,6 @@ MEASURED = 20_000  # rows by which the features of proxies are scaled and brough
 TREATMENTS = (
     Treatment("weight", wide=True),
     Treatment("drop"),
-    Treatment("drop", wide=True),
-    Treatment("relabel and drop", sure=0.7),
     Treatment("relabel and drop", wide=True, sure=0.9),
 )
 RELABELLING = tuple(Treatment("relabel", sure=sure) for sure in (0.5, 0.7, 0.9))

@@ -21,6 +21,8 @@ HIDDEN = (128, 128)  # of the network: wide enough to learn wrong labels by hear
 STEPS, EPOCHS = 2_000, 60  # at most
 BATCH = 64
 
+NONE = Treatment("nothing")
+
 Judge = Callable[[Rows, np.ndarray, int], np.ndarray]  # rows, those among them, folds: probabilities out of sample
 
 
@@ -58,7 +60,8 @@ def compare(rows: Rows, judge: Judge, treatments: Sequence[Treatment], limits: L
     """
     chosen = sampled(rows.labels, rows.chosen, COMPARED, np.random.default_rng(rows.seed))
     outer, inner, repeats = _plan(len(chosen))
-    right = {t: np.zeros(len(chosen)) for t in (Treatment("nothing"), *treatments)}
+    right = {t: np.zeros(len(chosen)) for t in (NONE, *treatments)}
+    gains: list[Gain] = []
     for i in track(range(outer * repeats), "comparing treatments", outer * repeats):
         repeat, k = divmod(i, outer)
         again = replace(rows, seed=rows.seed + repeat)
@@ -66,17 +69,27 @@ def compare(rows: Rows, judge: Judge, treatments: Sequence[Treatment], limits: L
         train, held_out = chosen[fold != k], chosen[fold == k]
         predictions = _predictions(again, judge, list(right), limits, train, held_out, inner)
         for treatment, classes in predictions.items():
-            right[treatment][fold == k] += (classes == rows.labels[held_out]) / repeats
-    nothing = right.pop(Treatment("nothing"))
-    differences = {t: r - nothing for t, r in right.items()}
-    return [Gain(t, float(d.mean()), float(d.std() / np.sqrt(len(d)))) for t, d in differences.items()]
+            right[treatment][fold == k] += classes == rows.labels[held_out]
+        if k == outer - 1:
+            gains = [_gain(t, (right[t] - right[NONE]) / (repeat + 1)) for t in treatments]
+            if _clear(gains):
+                break
+    return gains
+
+
+def _gain(treatment: Treatment, differences: np.ndarray) -> Gain:
+    return Gain(treatment, float(differences.mean()), float(differences.std() / np.sqrt(len(differences))))
+
+
+def _clear(gains: Sequence[Gain]) -> bool:
+    """Whether another repetition, which takes out what networks do by chance, would hardly change the verdict."""
+    best = max(gains, key=lambda g: g.gain)
+    return best.gain <= 0 or best.gain > 2 * SIGNIFICANT * best.error
 
 
 def _plan(rows: int) -> tuple[int, int, int]:
     """Outer folds, inner folds and repetitions: the fewer the rows, the more each is worth, and the less it costs."""
-    if rows < 500:
-        return 5, 4, 3
-    return (5, 3, 1) if rows < 2_000 else (3, 3, 1)
+    return (5, 4, 3) if rows < 500 else (3, 3, 1)
 
 
 def _predictions(

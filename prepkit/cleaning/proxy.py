@@ -115,7 +115,10 @@ def predicted(
     features = design.encoded if proxy.encoded else design.uncoded
     model = proxy.build(seed % 2**31, len(train), design.categorical)
     given = {} if weights is None or proxy is NEIGHBOURS else {"sample_weight": _scaled(weights[train])}
-    with warnings.catch_warnings():  # a proxy that has not quite converged serves as well
+    from threadpoolctl import threadpool_limits
+
+    # A proxy that has not quite converged serves as well; and of few rows threads only wait for each other.
+    with warnings.catch_warnings(), threadpool_limits(1 if len(train) <= SMALL else None):
         warnings.simplefilter("ignore")
         model.fit(features(train), labels[train], **given)
     for start in range(0, len(held_out), PIECE):
