@@ -208,8 +208,7 @@ class Network:
         out = out.astype(np.float32)
         if not np.isfinite(out).all():
             return np.full((len(out), self.classes), np.nan, np.float32)
-        told = _from_logits(model.loss)
-        if _are_probabilities(model, out, told):
+        if _are_probabilities(model, out, told := _from_logits(model.loss)):
             out = out.clip(0, 1)
         elif told is False:
             raise PrepkitError(
@@ -257,9 +256,8 @@ def _not_of_tracing(record: Any) -> bool:
 
 def _arguments(build: Callable[..., Any]) -> int:
     """How many arguments it has to be given, 0 or 1; of more Python tells which are missing."""
-    parameters = inspect.signature(build).parameters.values()
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return int(any(p.kind in positional and p.default is p.empty for p in parameters))
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return int(any(p.kind in kinds and p.default is p.empty for p in inspect.signature(build).parameters.values()))
 
 
 def _from_logits(loss: Any) -> bool | None:

@@ -86,6 +86,7 @@ def test_rows_are_judged_out_of_sample_by_whatever_outputs_a_network_has(way):
     assert out.min() >= 0
     np.testing.assert_allclose(out.sum(1), 1, atol=1e-5)
     assert (out.argmax(1) == y[75:]).mean() > 0.9
+    assert way != "logit" or out.min() > 0
     assert np.median(out[np.arange(75), y[75:]]) > 0.7  # and is sure, as after two softmaxes it is not
 
 
@@ -225,7 +226,7 @@ def test_features_that_are_nan_give_nothing():
 @pytest.mark.parametrize(
     "build, message",
     [
-        (lambda: None, "model returned None: let it return a compiled keras.Model."),
+        (lambda: None, "model returned a NoneType: let it return a compiled keras.Model."),
         (lambda: "adam", "model returned a str: let it return a compiled keras.Model."),
         (lambda: keras.Sequential([layers.Dense(2)]), "returned a model that is not compiled: call compile"),
         (lambda a, b: 0, "cannot be built for fold 1 of 2: TypeError: "),
@@ -281,6 +282,18 @@ def test_an_error_in_the_graph_is_told_by_its_reason():
     text = 'Graph execution error:\n\nDetected at node a/b defined at (most recent call last):\n  File "x.py", line 3\n'
     error = tf.errors.InvalidArgumentError(None, None, text + "\nReceived a label value of 2.\n\t [[{{node a/b}}]]")
     assert _told(error) == "InvalidArgumentError: Received a label value of 2"
+
+
+def test_many_folds_log_nothing(caplog, monkeypatch):
+    monkeypatch.setattr(tf.get_logger(), "propagate", True)  # so that caplog sees it
+    x, y = rows(n=60)
+    net = network(dense(2), x, y, epochs=1, batch_size=32)
+    for k in range(8):
+        fold = np.arange(60) % 8 == k
+        net(np.flatnonzero(~fold), np.flatnonzero(fold), f"fold {k + 1} of 8")
+    assert caplog.messages == []
+    tf.get_logger().warning("triggered tf.function retracing")
+    assert len(caplog.messages) == 1  # of the user's own functions it is told
 
 
 def folds_of(build):
