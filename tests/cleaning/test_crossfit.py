@@ -94,6 +94,7 @@ def test_rows_that_are_not_chosen_are_not_used(calls):
     assert crossed(SHARES, made, made.chosen, made.folds(3)).shape == (60, 3)
     for parts in calls:
         assert not (np.concatenate(parts) % 2).any()
+    assert not np.array_equal(made.folds(3), rows(OF, chosen=made.chosen, seed=1).folds(3))
     some = made.chosen[:30]
     assert made.folds(3, some).shape == (30,)
     assert crossed(SHARES, made, some, made.folds(3, some)).shape == (30, 3)
@@ -259,5 +260,15 @@ def test_doubted_rows_are_those_of_cleanlab_but_for_confirmed_ones():
     fixed[[2, 50]] = True
     found = rows(OF, fixed=fixed).doubted(np.arange(120), p)
     np.testing.assert_array_equal(found, expected & ~fixed)
-    by_confidence = rows(OF, filter_by="predicted_neq_given").doubted(np.arange(3, 120), p[3:])
-    np.testing.assert_array_equal(by_confidence, expected[3:])
+
+
+@pytest.mark.parametrize("filter_by", ["prune_by_noise_rate", "predicted_neq_given"])
+def test_rows_are_doubted_by_the_method_that_was_asked_for(filter_by):
+    chosen = np.arange(20, 120)
+    p = np.random.default_rng(0).dirichlet(np.full(3, 0.5), 100)
+    p[np.arange(100), OF.labels[chosen]] += 0.4
+    p /= p.sum(1, keepdims=True)
+    found = rows(OF, filter_by=filter_by).doubted(chosen, p)
+    disagree = p.argmax(1) != OF.labels[chosen]
+    assert disagree[found].all()
+    assert (found.sum() == disagree.sum()) == (filter_by == "predicted_neq_given")
