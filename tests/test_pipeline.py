@@ -38,13 +38,14 @@ STAGES_WITH_SETTINGS = {
     "Drop": pk.Drop(["h", "i*"], reason="no use"),
     "Select": pk.Select(["kind:text"], reason="of use"),
     "Map": pk.Map(doubled, "twice", columns=["a"], reason="louder"),
+    "CleanLabels": pk.CleanLabels("drop", folds=3, id="i", max_share=0.2, confirmed={"a": 1}, revert=("b",), reason="?"),
     "Rebalance": pk.Rebalance("class_weight", reason="rare classes"),
 }
 
 
 def test_each_stage_is_in_the_examples_above():
     assert STAGES_WITH_SETTINGS.keys() == STAGES.keys()
-    assert len(STAGES) == 13
+    assert len(STAGES) == 14
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -150,6 +151,7 @@ def test_columns_chosen_by_a_function_are_not_saved():
 COMPOSITIONS = [
     ([pk.Rebalance(), pk.Impute()], r"in stage 2 of 2 \(Impute\): it changes columns and stands behind Rebalance"),
     ([pk.Rebalance(), pk.Impute(), pk.Rebalance()], r"in stage 2 of 3 \(Impute\): "),
+    ([pk.Rebalance(), pk.CleanLabels()], r"in stage 2 of 2 \(CleanLabels\): it stands behind Rebalance"),
     ([pk.Rebalance(), pk.Rebalance()], r"in stage 2 of 2 \(Rebalance\): there is one already"),
     ([pk.Drop("a"), pk.Impute(columns=["b", "a"])], r"in stage 2 of 2 \(Impute\): column 'a' .* has dropped it"),
     ([pk.OneHot(columns="a"), pk.Impute(columns="a")], r"in stage 2 of 2 \(Impute\): column 'a' .* has encoded it"),

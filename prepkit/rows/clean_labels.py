@@ -76,7 +76,7 @@ class CleanLabels(TrainingStage):
     rank: str = field(default="self_confidence", kw_only=True)
     max_share: float = field(default=0.5, kw_only=True)
     min_rows: int = field(default=20, kw_only=True)
-    confirmed: Mapping[str, Any] | None = field(default=None, kw_only=True)
+    confirmed: Mapping[str, Any] | None = field(default=None, kw_only=True, hash=False)
     revert: Sequence[str] = field(default=(), kw_only=True)
     epochs: int = field(default=50, kw_only=True)
 
