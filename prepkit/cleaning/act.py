@@ -35,7 +35,7 @@ class Limits:
 
     def allowed(self, rows: int) -> int:
         """How many of the rows of a class may be changed."""
-        return max(0, min(int(self.max_share * rows), rows - self.min_rows))
+        return max(0, min(int(self.max_share * rows + 1e-9), rows - self.min_rows))
 
     def kept_within(self, treated: Treated, labels: np.ndarray, quality: np.ndarray, same: np.ndarray) -> Treated:
         """The same, but that of a class with too many changed rows only the most doubted are.

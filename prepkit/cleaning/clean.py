@@ -25,7 +25,8 @@ from prepkit.progress import track
 from prepkit.rows.clean_labels import CleanLabels
 from prepkit.spec import Column
 
-MEASURED = 20_000  # rows by which the features of proxies are scaled and brought to few dimensions
+# Rows, and cells of images, by which the features of proxies are scaled and brought to few dimensions: 256 MB.
+MEASURED, CELLS = 20_000, 2**26
 # What "auto" compares, and the thresholds between which "relabel" chooses.
 TREATMENTS = (
     Treatment("weight", wide=True),
@@ -163,7 +164,8 @@ class _Work:
             self.findings.append(beyond_reach(len(chosen)))
             return None
         rng = np.random.default_rng(self.seed)
-        sample = np.sort(rng.choice(chosen, min(len(chosen), MEASURED), replace=False))
+        most = max(100, min(MEASURED, CELLS // sum(c.width for c in columns)))
+        sample = np.sort(rng.choice(chosen, min(len(chosen), most), replace=False))
         return Rows(
             Design(self.table, columns, sample, self.seed),
             self.labels,

@@ -21,10 +21,14 @@ def places_of(table: Table, keys: Sequence[str]) -> dict[str, np.ndarray]:
     Raises:
         PrepkitError: for what is no key.
     """
-    if table.ids is not None:
-        return {key: np.flatnonzero(table.ids == key) for key in keys}
-    numbers = parsed(keys, "CleanLabels: revert or confirmed")
-    return {key: np.flatnonzero(table.keys == number) for key, number in zip(keys, numbers, strict=True)}
+    import pandas as pd
+
+    names = table.ids if table.ids is not None else table.keys
+    wanted = keys if table.ids is not None else parsed(keys, "CleanLabels: revert or confirmed")
+    hits = np.flatnonzero(pd.Index(names).isin(wanted))
+    found = pd.Series(hits).groupby(names[hits]).indices
+    nobody = np.zeros(0, np.int64)
+    return {key: hits[found[name]] if name in found else nobody for key, name in zip(keys, wanted, strict=True)}
 
 
 def issues_of(

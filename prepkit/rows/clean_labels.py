@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from typing import Any, Literal
+
+import numpy as np
 
 from prepkit.core import TrainingStage, one_of
 from prepkit.errors import PrepkitError
@@ -98,23 +101,34 @@ class CleanLabels(TrainingStage):
             )
         for name, least in (("folds", 2), ("min_rows", 0), ("epochs", 1)):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
                 raise PrepkitError(f"CleanLabels: {name}={value!r}: give a whole number, {least} or more.")
-        if not isinstance(self.max_share, int | float) or not 0 <= self.max_share <= 1:
-            raise PrepkitError(f"CleanLabels: max_share={self.max_share!r}: give a share of a class, 0 to 1.")
+        share: Any = self.max_share
+        if not isinstance(share, Real) or isinstance(share, bool) or not 0 <= share <= 1:
+            raise PrepkitError(f"CleanLabels: max_share={share!r}: give a share of a class, 0 to 1.")
+        for name in ("groups", "id"):
+            if not isinstance(getattr(self, name), str | None):
+                raise PrepkitError(f"CleanLabels: {name}={getattr(self, name)!r}: give the name of a column.")
         self._check_keys()
 
     def _check_keys(self) -> None:
-        if isinstance(self.revert, str):
-            raise PrepkitError(f"CleanLabels: revert={self.revert!r}: give a list of keys, as in [{self.revert!r}].")
-        object.__setattr__(self, "revert", tuple(map(str, self.revert)))
+        revert: Any = self.revert
+        if isinstance(revert, str | bytes) or not isinstance(revert, Iterable):
+            raise PrepkitError(f"CleanLabels: revert={revert!r}: give a list of keys, as in ['00000000000000ff'].")
+        object.__setattr__(self, "revert", tuple(map(str, revert)))
         if self.confirmed is None:
             return
         if not isinstance(self.confirmed, Mapping):
             raise PrepkitError("CleanLabels: confirmed: give a dict of the true label by key, {key: label}.")
-        object.__setattr__(self, "confirmed", {str(key): label for key, label in self.confirmed.items()})
+        object.__setattr__(self, "confirmed", {str(key): _plain(label) for key, label in self.confirmed.items()})
         if both := sorted(set(self.revert) & set(self.confirmed or ())):
             raise PrepkitError(f"CleanLabels: {both[0]!r} is in revert and in confirmed: say one or the other.")
+
+
+def _plain(label: Any) -> Any:
+    """A label as JSON has it and as classes are called: without numpy's types, and 1.0, as of a column with gaps, 1."""
+    label = label.item() if isinstance(label, np.generic) else label
+    return int(label) if isinstance(label, float) and label.is_integer() else label
 
 
 def _is_built(model: Any) -> bool:

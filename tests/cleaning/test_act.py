@@ -145,7 +145,7 @@ def test_of_a_class_with_too_many_changed_rows_the_most_doubted_are_changed(acti
     assert not changed[~wanted].any()
     times = Counter(same.tolist())
     for c, n in Counter(labels.tolist()).items():
-        budget = max(0, min(int(max_share * n), n - min_rows))
+        budget = max(0, min(int(max_share * n + 1e-9), n - min_rows))
         expected = set()
         doubted = sorted({(quality[i], same[i]) for i in np.flatnonzero(wanted & (labels == c))})
         for _, s in doubted:  # whole sets, the worst first, until one does not fit
