@@ -8,16 +8,23 @@ from pathlib import Path
 
 import pytest
 
+from prepkit.cleaning import clean as cleaning
+from prepkit.cleaning import words as cleaning_words
 from prepkit.drift import judge as drift
 from prepkit.drift import measure
 from prepkit.profiling import gaps, pairs, sample, spellings, tally, view
 from prepkit.profiling.judge import cells, columns, found, labels, leakage, numbers, rows, splits, words
-from prepkit.profiling.titles import TITLES
+from prepkit.profiling.titles import TITLES as OF_PROFILES
+from prepkit.report.findings import heading
+from prepkit.rows.clean_labels import CleanLabels
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "findings.md"
 ENTRY = re.compile(r"^### (\S+)\n\n(.*?)(?=\n\n#|\Z)", re.MULTILINE | re.DOTALL)
 ENTRIES = dict(ENTRY.findall(PAGE.read_text("utf-8")))
+# The codes of cleaning have no better titles than themselves: they stand on its page as headings.
+OF_CLEANING = re.findall(r'"(cleaning\.\w+)"', Path(cleaning_words.__file__).read_text("utf-8"))
+TITLES = OF_PROFILES | {code: heading(code) for code in OF_CLEANING}
 LONGEST = 850  # characters, links among them; an entry is read at a glance
 
 
@@ -94,6 +101,10 @@ LIMITS = {
     "split.missing": [f"{100 * splits.EMPTIER:g} percentage points"],
     "schema.unseen": [percent(drift.FEW)],
     "schema.range": [percent(drift.FEW)],
+    "cleaning.few_rows": [f"({CleanLabels().folds} by default)"],
+    "cleaning.no_signal": [f"beyond {cleaning.SIGNAL:g} standard"],
+    "cleaning.swapped": [f"more than {percent(cleaning_words.MOST)}"],
+    "cleaning.capped": [f"`max_share` ({CleanLabels().max_share:g})", f"`min_rows` ({CleanLabels().min_rows})"],
     "drift.column": [f"{measure.MODERATE:g} or more", f"{measure.MAJOR:g} ("],
 }
 
