@@ -154,11 +154,12 @@ class Cleaning:
     @property
     def pairs(self) -> tuple[Mapping[str, Any], ...]:
         """Doubted rows by given and suggested label, the most frequent pair first, and what was done with them."""
-        told = zip(*(self.issues[name].tolist() for name in ("given", "suggested", "action")), strict=True)
+        columns = (np.asarray(self.issues.get(name, ())).tolist() for name in ("given", "suggested", "action"))
+        told = zip(*(map(str, column) for column in columns), strict=True)
         found: dict[tuple[str, str], Counter[str]] = {}
         for given, suggested, action in told:
             found.setdefault((given, suggested), Counter())[action] += 1
-        listed = sorted(found.items(), key=lambda pair: (-pair[1].total(), pair[0]))
+        listed = sorted(found.items(), key=lambda pair: -pair[1].total())
         return tuple({"given": g, "suggested": s, "doubted": n.total(), **n} for (g, s), n in listed)
 
     def to_json(self) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from prepkit.cleaning.data import DROP, KEEP, RELABEL, WEIGHT, Candidate, Cleaning, Noise
+from prepkit.cleaning.data import ACTIONS, DROP, KEEP, RELABEL, WEIGHT, Candidate, Cleaning, Noise
+from prepkit.cleaning.words import TITLES
 from prepkit.report.findings import as_lines, grouped
 from prepkit.report.html import Html, tag
 from prepkit.report.words import percent, plural, share, short
@@ -60,12 +61,10 @@ def by_action(cleaning: Cleaning) -> Counter[str]:
 
 def pairs(cleaning: Cleaning) -> list[Pair]:
     """The doubted rows by given and suggested label, the pair of most rows first."""
-    names = [list(map(str, np.asarray(cleaning.issues.get(k, ())).tolist())) for k in ("given", "suggested", "action")]
-    found: dict[tuple[str, str], Counter[str]] = {}
-    for given, suggested, action in zip(*names, strict=True):
-        found.setdefault((given, suggested), Counter())[action] += 1
-    out = [Pair(given, suggested, done.total(), done) for (given, suggested), done in found.items()]
-    return sorted(out, key=lambda pair: -pair.doubted)
+    return [
+        Pair(p["given"], p["suggested"], p["doubted"], Counter({a: p[a] for a in ACTIONS if a in p}))
+        for p in cleaning.pairs
+    ]
 
 
 def changed(cleaning: Cleaning) -> str:
@@ -145,7 +144,7 @@ def summary(cleaning: Cleaning) -> RenderableType:
     if found := pairs(cleaning):
         parts += ["", _pairs(found)]
     if cleaning.findings:
-        parts += ["", as_lines(grouped(cleaning.findings), {})]
+        parts += ["", as_lines(grouped(cleaning.findings), TITLES)]
     return Lines(*parts)
 
 

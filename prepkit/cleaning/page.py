@@ -26,6 +26,7 @@ from prepkit.cleaning.draw import (
     wrong,
 )
 from prepkit.cleaning.pictures import most_doubted, rows_of, scales_of
+from prepkit.cleaning.words import TITLES
 from prepkit.errors import PrepkitError
 from prepkit.report import html
 from prepkit.report.cards import as_cards
@@ -93,7 +94,7 @@ def page(cleaning: Cleaning, title: str = "Label review", limit: int = 100) -> s
     if cleaning.candidates:
         sections.append(_compared(cleaning.candidates))
     sections += [_noise(cleaning), _pairs(cleaning), most_doubted(cleaning, rows, scales)]
-    return _dressed(html.page(title, sections, done(cleaning)), pictures=bool(scales))
+    return html.page(title, sections, done(cleaning), style=STYLE, pictures=bool(scales))
 
 
 def to_html(cleaning: Cleaning, path: str | Path, title: str = "Label review", limit: int = 100) -> Path:
@@ -103,13 +104,6 @@ def to_html(cleaning: Cleaning, path: str | Path, title: str = "Label review", l
         PrepkitError: as `page`; if `path` is a directory, stands in none, or cannot be written.
     """
     return write_text(check_file(path), page(cleaning, title, limit))
-
-
-def _dressed(whole: str, pictures: bool) -> str:
-    """The page with the style of this kind of page, and leave to draw images that stand in it."""
-    nothing, dressed = "default-src 'none';", whole.replace("</style>", f"{STYLE}</style>", 1)
-    assert nothing in dressed[: dressed.index("<title>")]
-    return dressed.replace(nothing, f"{nothing} img-src data:;", 1) if pictures else dressed
 
 
 def _tiles(cleaning: Cleaning) -> list[tuple[str, str, str, Tone]]:
@@ -150,7 +144,7 @@ def _lead(cleaning: Cleaning) -> Html:
 def _findings(cleaning: Cleaning) -> Html:
     if not cleaning.findings:
         return section("What was found", paragraph(badge("good", "nothing"), " Nothing else is to be known."))
-    return section("What was found", as_cards(grouped(cleaning.findings), {}, {}), note="the gravest first")
+    return section("What was found", as_cards(grouped(cleaning.findings), TITLES, {}), note="the gravest first")
 
 
 def _compared(candidates: Sequence[Candidate]) -> Html:

@@ -9,6 +9,15 @@ import numpy as np
 from prepkit.finding import Finding
 
 LABELS = "labels"
+TITLES = {
+    "cleaning.few_rows": "Classes too small to be judged",
+    "cleaning.not_judged": "Labels cannot be judged",
+    "cleaning.no_signal": "Nothing to clean against",
+    "cleaning.swapped": "Classes that look swapped",
+    "cleaning.capped": "No more of a class may be changed",
+    "cleaning.fold_redone": "The model diverged",
+    "cleaning.unknown_key": "Keys that no row has",
+}
 MOST = 0.5  # share of a class that is predicted as another, and the other way round, from which on both look swapped
 
 

@@ -41,25 +41,29 @@ def join(parts: Iterable[str], between: str = "") -> Html:
     return Html(text(between).join(map(text, parts)))
 
 
-def page(title: str, sections: Sequence[str], note: str = "") -> str:
+def page(title: str, sections: Sequence[str], note: str = "", style: str = "", pictures: bool = False) -> str:
     """A whole page.
 
     Args:
         title: its heading.
         sections: its body, one after the other; see `section`.
         note: a line below the heading.
+        style: CSS of this kind of page.
+        pictures: whether images that stand in the page, as data, are drawn.
 
     Example:
         >>> page("a <b>", [section("rows", "3 of them")]).count("<b>")
         0
     """
     head = tag("header", tag("h1", title), tag("p", note, class_="note") if note else Html())
+    images = "img-src data:; " if pictures else ""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         # Whatever else goes wrong: nothing is run, nothing is fetched.
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f'<meta name="color-scheme" content="light dark">{tag("title", title)}<style>{CSS}</style></head>\n'
+        '<meta http-equiv="Content-Security-Policy" '
+        f"content=\"default-src 'none'; {images}style-src 'unsafe-inline'\">"
+        f'<meta name="color-scheme" content="light dark">{tag("title", title)}<style>{CSS}{style}</style></head>\n'
         f"<body>{PATTERNS}{head}\n<main>{join(sections, chr(10))}</main></body></html>\n"
     )
 
