@@ -15,16 +15,13 @@ from prepkit.drift import measure
 from prepkit.profiling import gaps, pairs, sample, spellings, tally, view
 from prepkit.profiling.judge import cells, columns, found, labels, leakage, numbers, rows, splits, words
 from prepkit.profiling.titles import TITLES as OF_PROFILES
-from prepkit.report.findings import heading
 from prepkit.rows.clean_labels import CleanLabels
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "findings.md"
 ENTRY = re.compile(r"^### (\S+)\n\n(.*?)(?=\n\n#|\Z)", re.MULTILINE | re.DOTALL)
 ENTRIES = dict(ENTRY.findall(PAGE.read_text("utf-8")))
-# The codes of cleaning have no better titles than themselves: they stand on its page as headings.
-OF_CLEANING = re.findall(r'"(cleaning\.\w+)"', Path(cleaning_words.__file__).read_text("utf-8"))
-TITLES = OF_PROFILES | {code: heading(code) for code in OF_CLEANING}
+TITLES = OF_PROFILES | cleaning_words.TITLES
 LONGEST = 850  # characters, links among them; an entry is read at a glance
 
 
@@ -107,6 +104,11 @@ LIMITS = {
     "cleaning.capped": [f"`max_share` ({CleanLabels().max_share:g})", f"`min_rows` ({CleanLabels().min_rows})"],
     "drift.column": [f"{measure.MODERATE:g} or more", f"{measure.MAJOR:g} ("],
 }
+
+
+def test_every_code_of_cleaning_has_a_title():
+    given = re.findall(r'Finding\(\s*"([\w.]+)"', Path(cleaning_words.__file__).read_text("utf-8"))
+    assert sorted(given) == sorted(cleaning_words.TITLES)
 
 
 def test_every_code_has_its_entry_in_the_order_of_the_headings():
