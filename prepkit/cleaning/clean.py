@@ -116,7 +116,7 @@ class _Work:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.limits = Limits(self.stage.max_share, self.stage.min_rows)
+        self.limits = Limits(self.stage.largest_share, self.stage.min_rows)
         self.labels, self.fixed = self._told()
         self.able = self._learnable()
 
@@ -291,7 +291,7 @@ def _has_signal(labels: np.ndarray, probabilities: np.ndarray) -> bool:
 
 def _chosen(stage: CleanLabels, rows: Rows, judge: Judge) -> tuple[Treatment, list[Gain]]:
     """The treatment to be taken, and what was compared."""
-    limits = Limits(stage.max_share, stage.min_rows)
+    limits = Limits(stage.largest_share, stage.min_rows)
     if stage.action == "report":
         return Treatment(NOTHING), []
     if stage.action in ("drop", "weight"):

@@ -39,8 +39,14 @@ def summary(metadata: Any, recipe: str) -> RenderableType:
             rules.add_row(Text(rule["rule"]), rule["policy"], f"{rule['broken']:,}", f"{rule['refused']:,}", seen)
     a = metadata.advice
     bias = ", ".join(f"{b:.3g}" for b in a.initial_bias[:6]) + (", ..." if len(a.initial_bias) > 6 else "")
+    cleaning = metadata.cleaning
     lines = [
         f"rows: {metadata.ledger}",
+        *(
+            [f"labels: {cleaning['doubted']:,} of {cleaning['rows']:,} doubted: {cleaning['taken']}"]
+            if cleaning
+            else []
+        ),
         f"features: {len(metadata.feature_names)} ({metadata.output}), labels: {metadata.labels}",
         *([f"batches: {metadata.steps_per_epoch} of {metadata.batch_size} an epoch"] if metadata.batch_size else []),
         f"source read {metadata.scans} times to fit",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Integral, Real
 from typing import Any, Literal
 
 import numpy as np
@@ -43,7 +42,9 @@ class CleanLabels(TrainingStage):
         id: a column that names each row; None for a 64-bit key of what the row holds.
         filter_by: cleanlab's method to flag labels.
         rank: cleanlab's score by which the most doubted come first.
-        max_share: the largest share of a class that is changed, 0 to 1; the most doubted rows go first.
+        max_share: the largest share of the rows given a class that is changed, 0 to 1; the most doubted go first. None
+            for 0.9 with "auto", which has measured that it helps, and else 0.5: of a rare class that many other rows
+            are labelled as by mistake, most rows may be wrong.
         min_rows: a class is not brought below so many rows.
         confirmed: the true label of some rows, by key: they are put right and not doubted.
         revert: keys of rows whose given label a person has confirmed: it stays.
@@ -77,7 +78,7 @@ class CleanLabels(TrainingStage):
     id: str | None = field(default=None, kw_only=True)
     filter_by: str = field(default="prune_by_noise_rate", kw_only=True)
     rank: str = field(default="self_confidence", kw_only=True)
-    max_share: float = field(default=0.5, kw_only=True)
+    max_share: float | None = field(default=None, kw_only=True)
     min_rows: int = field(default=20, kw_only=True)
     confirmed: Mapping[str, Any] | None = field(default=None, kw_only=True, hash=False)
     revert: Sequence[str] = field(default=(), kw_only=True)
@@ -100,16 +101,23 @@ class CleanLabels(TrainingStage):
                 "returns a new compiled one."
             )
         for name, least in (("folds", 2), ("min_rows", 0), ("epochs", 1)):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+            value: Any = getattr(self, name)
+            if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
                 raise PrepkitError(f"CleanLabels: {name}={value!r}: give a whole number, {least} or more.")
         share: Any = self.max_share
-        if not isinstance(share, Real) or isinstance(share, bool) or not 0 <= share <= 1:
+        if share is not None and not (isinstance(share, float | int | np.number) and 0 <= share <= 1):
             raise PrepkitError(f"CleanLabels: max_share={share!r}: give a share of a class, 0 to 1.")
         for name in ("groups", "id"):
             if not isinstance(getattr(self, name), str | None):
                 raise PrepkitError(f"CleanLabels: {name}={getattr(self, name)!r}: give the name of a column.")
         self._check_keys()
+
+    @property
+    def largest_share(self) -> float:
+        """`max_share`, or what it is where it is not given."""
+        if self.max_share is not None:
+            return float(self.max_share)
+        return 0.9 if self.action == "auto" else 0.5
 
     def _check_keys(self) -> None:
         revert: Any = self.revert
