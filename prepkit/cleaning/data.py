@@ -124,7 +124,7 @@ class Cleaning:
         chance: the share of the most frequent class, which that has to beat.
         class_names: in the order of the class numbers.
         noise: the noise matrix, and the estimated share of wrong labels.
-        candidates: what "auto" compared; empty for the other actions.
+        candidates: what "auto" or "relabel" compared; empty for the other actions.
         findings: what else is to be known: classes left alone, folds done again, caps reached.
         issues: each column of `label_issues`, for doubted rows only, the most doubted first.
         shown: the raw cells of the first of `issues`, by column: numbers or strings (n,), tensors (n, ...).

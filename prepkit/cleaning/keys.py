@@ -92,12 +92,21 @@ class Keys:
         with tf.device("CPU:0"):
             for start in range(0, len(out), rows):
                 piece = {name: tf.constant(x[start : start + rows]) for name, x in used.items()}
-                out[start : start + rows] = self._traced(piece)
+                out[start : start + rows] = self._traced(piece)(piece)
         return out
 
+    def _traced(self, piece: Mapping[str, tf.Tensor]) -> Any:
+        """The graph for pieces of such types and shapes, traced once: TensorFlow warns of functions that are not."""
+        signature = {name: tf.TensorSpec((None, *x.shape[1:]), x.dtype) for name, x in piece.items()}
+        kind = tuple(signature.values())
+        if kind not in self._graphs:
+            function = tf.function(lambda packed: self(packed), autograph=False)
+            self._graphs[kind] = function.get_concrete_function(signature)
+        return self._graphs[kind]
+
     @cached_property
-    def _traced(self) -> Any:
-        return tf.function(lambda packed: self(packed), reduce_retracing=True, autograph=False)
+    def _graphs(self) -> dict[Any, Any]:
+        return {}
 
     @cached_property
     def _parts(self) -> tuple[_Part, ...]:
