@@ -65,44 +65,85 @@ def clean(
         return work.nothing_to_judge()
     with work.timed("probabilities"):
         probabilities, judge, source = _judged(stage, table, rows, work, network)
+        probabilities = _alike_alike(probabilities, table.keys[rows.chosen])
     with work.timed("detection"):
-        flags = flagged(rows.labels[rows.chosen], probabilities, stage.filter_by)
-        doubted = flags.rows & ~rows.fixed[rows.chosen]
-        scores = quality(rows.labels[rows.chosen], probabilities, stage.rank)
-        found = replace(noise(rows.labels[rows.chosen], probabilities, seed), approximate=flags.approximate)
-    labels = rows.labels[rows.chosen]
-    chance = float(np.bincount(labels).max() / len(labels))
-    known = _has_signal(labels, probabilities)
-    if not known:
-        work.findings.append(no_signal(float((probabilities.argmax(1) == labels).mean()), chance))
-    work.findings += swapped(labels, probabilities, table.class_names)
-    able = known and not work.said("cleaning.swapped")
+        found = _detected(stage, table, rows, probabilities, work.limits)
+        wrong = replace(noise(found.labels, probabilities, seed), approximate=found.approximate)
+    accuracy = float((probabilities.argmax(1) == found.labels).mean())
+    chance = float(np.bincount(found.labels).max() / len(found.labels))
+    obstacles = swapped(found.labels, probabilities, table.class_names)
+    if not _has_signal(found.labels, probabilities):
+        obstacles.append(no_signal(accuracy, chance))
+    work.findings += obstacles
     with work.timed("comparison"):
-        treatment, gains = _chosen(stage, rows, judge) if able else (Treatment(NOTHING), [])
-    treated = treatment(labels, probabilities, doubted, rows.fixed[rows.chosen])
-    _, same = np.unique(table.keys[rows.chosen], return_inverse=True)
-    limited = work.limits.kept_within(treated, labels, scores, same)
-    work.findings += capped(labels, treated.changed(labels), limited.changed(labels), table.class_names)
-    shown = doubted | limited.changed(labels)
-    order = np.flatnonzero(shown)[np.argsort(scores[shown], kind="stable")]
+        treatment, gains = (Treatment(NOTHING), []) if obstacles else _chosen(stage, rows, judge)
+    wanted, limited = found.wanted(treatment), found.treated(treatment)
+    changed = limited.changed(found.labels)
+    work.findings += capped(found.labels, wanted.changed(found.labels), changed, table.class_names)
+    listed = found.doubted | changed
+    order = np.flatnonzero(listed)[np.argsort(found.quality[listed], kind="stable")]
+    held_back = wanted.changed(found.labels) & ~changed
     return Cleaning(
         action=stage.action,
-        taken=str(treatment) if limited.changed(labels).any() else NOTHING,
+        taken=str(treatment) if changed.any() else NOTHING,
         source=source,
-        rows=len(labels),
-        accuracy=float((probabilities.argmax(1) == labels).mean()),
+        rows=len(found.labels),
+        accuracy=accuracy,
         chance=chance,
         class_names=table.class_names,
-        noise=found,
-        candidates=_candidates(rows, gains, treatment, probabilities, doubted, work.limits, scores, same),
+        noise=wrong,
+        candidates=_candidates(found, gains, treatment),
         findings=tuple(work.findings),
-        issues=issues_of(table, rows.chosen, order, labels, probabilities, limited, work.capped_rows(treated, limited)),
+        issues=issues_of(table, rows.chosen, order, found.labels, probabilities, limited, held_back),
         shown=shown_of(table, rows.chosen[order]),
         decisions=work.decisions(rows, limited),
         probabilities=probabilities,
         judged=table.numbers[rows.chosen],
         seconds=work.seconds,
     )
+
+
+@dataclass(frozen=True)
+class _Detected:
+    """Rows that have been judged, (rows,) each.
+
+    Args:
+        labels: class numbers as given, or as a person has confirmed them.
+        probabilities: (rows, classes), out of sample.
+        doubted: whether cleanlab flags the label and nobody has confirmed it.
+        approximate: whether the flags are.
+        quality: of each label, 0 the worst.
+        fixed: whether a person has spoken of the row.
+        same: numbers from 0, equal for rows that cannot be told apart.
+        limits: how far treatments may go.
+    """
+
+    labels: np.ndarray
+    probabilities: np.ndarray
+    doubted: np.ndarray
+    approximate: bool
+    quality: np.ndarray
+    fixed: np.ndarray
+    same: np.ndarray
+    limits: Limits
+
+    def wanted(self, treatment: Treatment) -> Treated:
+        """What the treatment would do without limits."""
+        return treatment(self.labels, self.probabilities, self.doubted, self.fixed)
+
+    def treated(self, treatment: Treatment) -> Treated:
+        """What it does."""
+        return self.limits.kept_within(self.wanted(treatment), self.labels, self.quality, self.same)
+
+
+def _detected(stage: CleanLabels, table: Table, rows: Rows, probabilities: np.ndarray, limits: Limits) -> _Detected:
+    labels, fixed = rows.labels[rows.chosen], rows.fixed[rows.chosen]
+    flags = flagged(labels, probabilities, stage.filter_by)
+    scores = quality(labels, probabilities, stage.rank)
+    _, same = np.unique(table.keys[rows.chosen], return_inverse=True)
+    # Of rows that are the same cleanlab may flag some; as decisions go by key, all of them are doubted then.
+    doubted = (np.bincount(same, flags.rows) > 0)[same] & ~fixed
+    return _Detected(labels, probabilities, doubted, flags.approximate, scores, fixed, same.astype(np.int64), limits)
 
 
 @dataclass
@@ -183,14 +224,6 @@ class _Work:
         start = time.perf_counter()
         yield
         self.seconds[what] = time.perf_counter() - start
-
-    def said(self, code: str) -> bool:
-        return any(finding.code == code for finding in self.findings)
-
-    def capped_rows(self, treated: Treated, limited: Treated) -> np.ndarray:
-        """Which rows would have been changed, but for the limits."""
-        differ = (treated.classes != limited.classes) | (treated.weights != limited.weights)
-        return np.asarray(differ)
 
     def decisions(self, rows: Rows | None, limited: Treated | None) -> Decisions:
         """What is done with rows, by key: those that were treated, and those that a person has put right."""
@@ -304,22 +337,11 @@ def _chosen(stage: CleanLabels, rows: Rows, judge: Judge) -> tuple[Treatment, li
     return best.treatment if best.significant else Treatment(NOTHING), gains
 
 
-def _candidates(
-    rows: Rows,
-    gains: Sequence[Gain],
-    taken: Treatment,
-    probabilities: np.ndarray,
-    doubted: np.ndarray,
-    limits: Limits,
-    scores: np.ndarray,
-    same: np.ndarray,
-) -> tuple[Candidate, ...]:
+def _candidates(found: _Detected, gains: Sequence[Gain], taken: Treatment) -> tuple[Candidate, ...]:
     if not gains:
         return ()
-    labels, fixed = rows.labels[rows.chosen], rows.fixed[rows.chosen]
     out = [Candidate(NOTHING, 0.0, 0.0, 0, taken.action == NOTHING)]
     for g in gains:
-        treated = limits.kept_within(g.treatment(labels, probabilities, doubted, fixed), labels, scores, same)
-        changed = int(treated.changed(labels).sum())
+        changed = int(found.treated(g.treatment).changed(found.labels).sum())
         out.append(Candidate(str(g.treatment), g.gain, g.error, changed, g.treatment == taken))
     return tuple(out)

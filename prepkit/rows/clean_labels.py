@@ -105,7 +105,8 @@ class CleanLabels(TrainingStage):
             if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
                 raise PrepkitError(f"CleanLabels: {name}={value!r}: give a whole number, {least} or more.")
         share: Any = self.max_share
-        if share is not None and not (isinstance(share, float | int | np.number) and 0 <= share <= 1):
+        is_number = isinstance(share, float | int | np.number) and not isinstance(share, bool)
+        if share is not None and not (is_number and 0 <= share <= 1):
             raise PrepkitError(f"CleanLabels: max_share={share!r}: give a share of a class, 0 to 1.")
         for name in ("groups", "id"):
             if not isinstance(getattr(self, name), str | None):
