@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks import labels
+from benchmarks import labels, labels_cost
 
 
 def test_noise_is_put_into_as_many_labels_as_said_and_into_no_others():
@@ -30,3 +30,9 @@ def test_one_outcome_and_its_summary(monkeypatch):
 def test_sets_are_there(name):
     x, y, given = labels.load(name, None)
     assert given is None and len(x) == len(y) and np.unique(y).tolist() == list(range(y.max() + 1))
+
+
+def test_cost_of_a_small_case():
+    found = labels_cost.measured("probabilities", 3_000)
+    assert found["rows"] == 3_000 and found["taken"] == "drop" and found["seconds"] > 0
+    assert 0 <= found["own"] <= 1
