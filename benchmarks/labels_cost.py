@@ -4,9 +4,9 @@
 
 Two cases, each in a process of its own: a table of 50 numeric columns and two classes, 20 % of its labels wrong,
 cleaned by the default proxies with "auto"; and ten times as many rows of two columns with given probabilities of ten
-classes, with "drop". `own` is the share of the seconds of `prepare` beyond those of the same recipe without `CleanLabels` that
-is neither the training and use of models nor cleanlab's call. `grown` is the peak of resident memory above that
-before `prepare`.
+classes, with "drop". `own` is the share of the seconds of `prepare` beyond those of the same recipe without
+`CleanLabels` that is neither the training and use of models nor cleanlab's call. `grown` is the peak of resident
+memory above that before `prepare`.
 """
 
 from __future__ import annotations
