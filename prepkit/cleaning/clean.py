@@ -11,17 +11,16 @@ import numpy as np
 
 from prepkit.cleaning.act import NOTHING, Limits, Treated, Treatment
 from prepkit.cleaning.compare import Gain, Judge, compare
-from prepkit.cleaning.crossfit import Rows, better, crossed, twice
+from prepkit.cleaning.crossfit import Rows
 from prepkit.cleaning.data import Candidate, Cleaning, Decisions, Noise, Table
 from prepkit.cleaning.design import Design
 from prepkit.cleaning.detect import flagged, noise, quality
-from prepkit.cleaning.given import checked, cured
+from prepkit.cleaning.judge import Train, has_signal, judged, of_equals
 from prepkit.cleaning.record import issues_of, shown_of
-from prepkit.cleaning.words import beyond_reach, capped, few, no_signal, redone, swapped, unknown_keys
+from prepkit.cleaning.words import beyond_reach, capped, few, no_signal, swapped, unknown_keys
 from prepkit.errors import PrepkitError
 from prepkit.finding import Finding
 from prepkit.labels import clean as as_class
-from prepkit.progress import track
 from prepkit.rows.clean_labels import CleanLabels
 from prepkit.spec import Column
 
@@ -34,9 +33,6 @@ TREATMENTS = (
     Treatment("relabel and drop", wide=True, sure=0.9),
 )
 RELABELLING = tuple(Treatment("relabel", sure=sure) for sure in (0.5, 0.7, 0.9))
-SIGNAL = 3.0  # standard errors by which probabilities have to be better than the shares of the classes
-
-Train = Callable[[np.ndarray, np.ndarray, str], np.ndarray | None]
 
 
 def clean(
@@ -64,15 +60,15 @@ def clean(
     if rows is None:
         return work.nothing_to_judge()
     with work.timed("probabilities"):
-        probabilities, judge, source = _judged(stage, table, rows, work, network)
-        probabilities = _alike_alike(probabilities, table.keys[rows.chosen])
+        probabilities, judge, source = judged(stage, table, rows, work.findings, network)
+        probabilities = of_equals(probabilities, table.keys[rows.chosen])
     with work.timed("detection"):
         found = _detected(stage, table, rows, probabilities, work.limits)
         wrong = replace(noise(found.labels, probabilities, seed), approximate=found.approximate)
     accuracy = float((probabilities.argmax(1) == found.labels).mean())
     chance = float(np.bincount(found.labels).max() / len(found.labels))
     obstacles = swapped(found.labels, probabilities, table.class_names)
-    if not _has_signal(found.labels, probabilities):
+    if not has_signal(found.labels, probabilities):
         obstacles.append(no_signal(accuracy, chance))
     work.findings += obstacles
     with work.timed("comparison"):
@@ -260,66 +256,6 @@ class _Work:
             judged=empty,
             seconds=self.seconds,
         )
-
-
-def _judged(
-    stage: CleanLabels, table: Table, rows: Rows, work: _Work, network: Callable[[np.ndarray], Train] | None
-) -> tuple[np.ndarray, Judge, str]:
-    """Probabilities of `rows.chosen`, how others would be judged among themselves, and the source in words."""
-    if stage.pred_probs is not None:
-        given = checked(stage.pred_probs, table.read, table.class_names)[table.numbers]
-        given = _alike_alike(cured(given.astype(np.float32)), table.keys)
-        return given[rows.chosen], lambda _, chosen, __: given[chosen], "the probabilities that were given"
-    if network is not None:
-        own = _by_network(stage, rows, work, network(rows.labels))
-        whole = np.zeros((len(table), rows.classes), np.float32)
-        whole[rows.chosen] = own
-        return own, lambda _, chosen, __: whole[chosen], f"the given model, {stage.folds} folds"
-    proxy = better(rows, min(stage.folds, 3))
-    out = cured(twice(proxy, rows, rows.chosen, rows.folds(stage.folds)))
-
-    def judge(among: Rows, chosen: np.ndarray, folds: int) -> np.ndarray:
-        return cured(twice(proxy, among, chosen, among.folds(folds, chosen)))
-
-    return out, judge, f"{proxy.name}, {stage.folds} folds"
-
-
-def _by_network(stage: CleanLabels, rows: Rows, work: _Work, train: Train) -> np.ndarray:
-    fold = rows.folds(stage.folds)
-    out = np.zeros((len(rows.chosen), rows.classes), np.float32)
-    again = []
-    for k in track(range(stage.folds), "training on folds", stage.folds):
-        found = train(rows.chosen[fold != k], rows.chosen[fold == k], f"fold {k + 1} of {stage.folds}")
-        if found is None:
-            again.append(k)
-        else:
-            out[fold == k] = found
-    if again:
-        work.findings.append(redone(again, stage.folds))
-        proxy = better(rows, min(stage.folds, 3))
-        instead = crossed(proxy, rows, rows.chosen, fold)
-        out[np.isin(fold, again)] = instead[np.isin(fold, again)]
-    return cured(out)
-
-
-def _alike_alike(probabilities: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """The same, but rows of one key, which cannot be told apart, have the mean of their probabilities."""
-    _, same, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    if len(counts) == len(keys):
-        return probabilities
-    sums = np.zeros((len(counts), probabilities.shape[1]), np.float64)
-    np.add.at(sums, same, probabilities)
-    several = counts[same] > 1
-    probabilities[several] = (sums / counts[:, None])[same[several]]
-    return probabilities
-
-
-def _has_signal(labels: np.ndarray, probabilities: np.ndarray) -> bool:
-    """Whether probabilities know more of the labels than the shares of the classes, by likelihood or by accuracy."""
-    shares = np.bincount(labels, minlength=probabilities.shape[1]) / len(labels)
-    gain = np.log(probabilities[np.arange(len(labels)), labels] / shares[labels])
-    right = (probabilities.argmax(1) == labels) * 1.0 - (shares.argmax() == labels)
-    return any(x.mean() > SIGNAL * x.std() / np.sqrt(len(x)) for x in (gain, right))
 
 
 def _chosen(stage: CleanLabels, rows: Rows, judge: Judge) -> tuple[Treatment, list[Gain]]:
