@@ -40,7 +40,7 @@ def gathered(parts: Iterable[tuple[Packed, np.ndarray]], flow: Flow, stage: Clea
         stage: names the columns of ids and groups.
 
     Raises:
-        PrepkitError: if there is no such column, or an id is missing or not unique.
+        PrepkitError: if there is no such column, or one of tensors, or an id is missing or not unique.
     """
     label = flow.entry.raw.label
     assert label is not None
@@ -48,6 +48,8 @@ def gathered(parts: Iterable[tuple[Packed, np.ndarray]], flow: Flow, stage: Clea
         if column is not None and column not in flow.entry.raw:
             hint = did_you_mean(column, flow.entry.raw.names)
             raise PrepkitError(f"CleanLabels: {name}={column!r} is no column of the data{hint}")
+        if column is not None and flow.entry.raw[column].kind == "tensor":
+            raise PrepkitError(f"CleanLabels: {name}={column!r} is a column of tensors: give one with a cell a row.")
     kept: list[dict[str, np.ndarray]] = []
     numbers: list[np.ndarray] = []
     read = 0
