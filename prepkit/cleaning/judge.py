@@ -15,7 +15,7 @@ from prepkit.finding import Finding
 from prepkit.progress import track
 from prepkit.rows.clean_labels import CleanLabels
 
-SIGNAL = 3.0  # standard errors by which probabilities have to be better than the shares of the classes
+SIGNAL = 3.0  # standard errors by which the given labels have to be more probable than random ones
 Train = Callable[[np.ndarray, np.ndarray, str], np.ndarray | None]
 
 
@@ -72,8 +72,11 @@ def of_equals(probabilities: np.ndarray, keys: np.ndarray) -> np.ndarray:
 
 
 def has_signal(labels: np.ndarray, probabilities: np.ndarray) -> bool:
-    """Whether probabilities know more of the labels than the shares of the classes, by likelihood or by accuracy."""
+    """Whether probabilities know more of the labels than the shares of the classes.
+
+    That is, whether given labels are more probable than labels drawn at random by these shares: however confident
+    probabilities are, they have no more than chance of labels that do not depend on the features.
+    """
     shares = np.bincount(labels, minlength=probabilities.shape[1]) / len(labels)
-    gain = np.log(probabilities[np.arange(len(labels)), labels] / shares[labels])
-    right = (probabilities.argmax(1) == labels) * 1.0 - (shares.argmax() == labels)
-    return any(x.mean() > SIGNAL * x.std() / np.sqrt(len(x)) for x in (gain, right))
+    gain = probabilities[np.arange(len(labels)), labels] - probabilities @ shares
+    return bool(gain.mean() > SIGNAL * gain.std() / np.sqrt(len(gain)))
