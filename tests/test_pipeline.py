@@ -38,7 +38,7 @@ STAGES_WITH_SETTINGS = {
     "Drop": pk.Drop(["h", "i*"], reason="no use"),
     "Select": pk.Select(["kind:text"], reason="of use"),
     "Map": pk.Map(doubled, "twice", columns=["a"], reason="louder"),
-    "CleanLabels": pk.CleanLabels("drop", folds=3, id="i", max_share=0.2, confirmed={"a": 1}, revert=("b",), reason="?"),
+    "CleanLabels": pk.CleanLabels("drop", folds=3, id="i", max_share=0.2, confirmed={"a": 1}, reason="some are wrong"),
     "Rebalance": pk.Rebalance("class_weight", reason="rare classes"),
 }
 
