@@ -135,9 +135,11 @@ def test_limits_and_confirmed_rows_are_heeded(monkeypatch):
 
     monkeypatch.setattr(module, "_learned", spy)
     train, held_out = np.arange(200), np.arange(200, 240)
-    module._predictions(made, judge, [NOTHING, DROP], Limits(0.05, 0), train, held_out, 3)
-    (_, untouched), (_, weights) = seen
+    module._predictions(made, judge, [NOTHING, DROP, WEIGHT], Limits(0.05, 0), train, held_out, 3)
+    (_, untouched), (_, weights), (_, less) = seen
     assert (untouched == 1).all()
+    assert (less < 1).any()
+    assert (less[fixed[train]] == 1).all()
     left_out = np.flatnonzero(weights == 0)
     assert len(left_out)
     assert not fixed[left_out].any()
