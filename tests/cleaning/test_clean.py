@@ -9,6 +9,7 @@ import pytest
 
 import prepkit as pk
 from prepkit.cleaning import clean as cleaning
+from prepkit.cleaning.compare import Gain
 from prepkit.rows.clean_labels import FILTERS
 from tests.cleaning.noisy import NAMES, assert_rows, expected, noisy, prepared, rows_of
 from tests.cleaning.tables import one_thread
@@ -103,6 +104,37 @@ def test_auto_does_nothing_where_no_label_is_wrong():
     assert_rows(found.dataset, expected(frame, found.label_issues.iloc[:0], NAMES))
 
 
+@pytest.mark.parametrize(
+    ("action", "gains", "taken"),
+    [
+        ("relabel", [0.01, 0.03, 0.02], 1),
+        ("relabel", [-0.02, -0.03, -0.01], 2),  # asked for, if not helpful
+        ("auto", [0.03, 0.04, 0.02], 1),
+        ("auto", [0.03, 0.01, 0.02], 0),
+        ("auto", [0.015, 0.016, 0.01], None),  # within the noise of the comparison
+        ("auto", [-0.1, 0.0, -0.1], None),
+    ],
+)
+def test_of_what_was_compared_the_best_is_taken(action, gains, taken, monkeypatch):
+    def compared(rows, judge, treatments, limits):
+        return [Gain(t, gain, 0.01) for t, gain in zip(treatments, gains, strict=True)]
+
+    monkeypatch.setattr(cleaning, "compare", compared)
+    found = prepared(DATA.frame, action=action, pred_probs=P)
+    treatments = cleaning.TREATMENTS if action == "auto" else cleaning.RELABELLING
+    assert found.cleaning.taken == ("nothing" if taken is None else str(treatments[taken]))
+    assert [c.taken for c in found.cleaning.candidates] == [taken is None, *(i == taken for i in range(3))]
+    assert [c.gain for c in found.cleaning.candidates] == [0, *gains]
+
+
+def test_of_large_gains_the_largest_that_is_beyond_the_noise_is_taken(monkeypatch):
+    def compared(rows, judge, treatments, limits):
+        return [Gain(t, *g) for t, g in zip(treatments, [(0.02, 0.01), (0.05, 0.04), (0.01, 0.001)], strict=True)]
+
+    monkeypatch.setattr(cleaning, "compare", compared)
+    assert prepared(DATA.frame, action="auto", pred_probs=P).cleaning.taken == str(cleaning.TREATMENTS[0])
+
+
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.1, 1.0])
 def test_no_more_than_a_share_of_a_class_is_changed(share):
     found = prepared(DATA.frame, action="drop", pred_probs=P, max_share=share, min_rows=0)
@@ -186,6 +218,18 @@ def test_rows_that_are_the_same_share_a_fate(action, times, filter_by, limits):
     labels = np.concatenate([y for _, y, *_ in found.dataset.as_numpy_iterator()])
     assert len(labels) == ledger.trained
     assert tuple(np.bincount(labels)) == found.metadata.counts
+
+
+def test_rows_that_are_the_same_are_judged_the_same_if_a_model_does_not(monkeypatch):
+    """Sums in another order differ in the last digit, which is enough to part rows at a threshold."""
+    data, order, frame = copied(2)
+    p = data.probabilities[order].astype(np.float32)
+    p *= np.random.default_rng(0).uniform(0.9, 1.1, p.shape).astype(np.float32)
+    p /= p.sum(1, keepdims=True)
+    monkeypatch.setattr(cleaning, "judged", lambda *_: (p, None, "a model"))
+    found = prepared(frame, action="weight")
+    assert (found.label_issues.groupby("key")["weight"].nunique() == 1).all()
+    assert found.label_issues.groupby("key").size().max() == 2
 
 
 # -- what there is nothing to be done about ------------------------------------------------------
