@@ -188,10 +188,12 @@ class Pipeline:
 
 
 def _shown(setting: Any) -> str:
-    """A setting as a recipe prints it: functions by their name, schemas by their size."""
+    """A setting as a recipe prints it: functions by their name, schemas and arrays by their size."""
     if type(setting).__module__.startswith("pandera."):
         n = len(setting.columns)
         return f"<schema of {n} column{'' if n == 1 else 's'}>"
+    if len(shape := getattr(setting, "shape", ())) > 0:
+        return f"<{type(setting).__name__} of shape {tuple(shape)}>"
     return getattr(setting, "__name__", None) or repr(setting)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prepkit.cleaning import clean as cleaning
+from prepkit.cleaning import judge
 from prepkit.cleaning import words as cleaning_words
 from prepkit.drift import judge as drift
 from prepkit.drift import measure
@@ -99,9 +99,12 @@ LIMITS = {
     "schema.unseen": [percent(drift.FEW)],
     "schema.range": [percent(drift.FEW)],
     "cleaning.few_rows": [f"({CleanLabels().folds} by default)"],
-    "cleaning.no_signal": [f"beyond {cleaning.SIGNAL:g} standard"],
+    "cleaning.no_signal": [f"beyond {judge.SIGNAL:g} standard"],
     "cleaning.swapped": [f"more than {percent(cleaning_words.MOST)}"],
-    "cleaning.capped": [f"`max_share` ({CleanLabels().max_share:g})", f"`min_rows` ({CleanLabels().min_rows})"],
+    "cleaning.capped": [
+        f'`max_share` ({CleanLabels().largest_share:g} with "auto", else {CleanLabels("drop").largest_share:g})',
+        f"`min_rows` ({CleanLabels().min_rows})",
+    ],
     "drift.column": [f"{measure.MODERATE:g} or more", f"{measure.MAJOR:g} ("],
 }
 

@@ -95,6 +95,7 @@ def clean(
         decisions=work.decisions(rows, limited),
         probabilities=probabilities,
         judged=table.numbers[rows.chosen],
+        confirmed=work.put_right,
         seconds=work.seconds,
     )
 
@@ -175,6 +176,11 @@ class _Work:
                 labels[rows] = self._class_number(key, confirmed[key])
         return labels, fixed
 
+    @property
+    def put_right(self) -> int:
+        """How many labels a person has changed."""
+        return int((self.labels != self.table.labels).sum())
+
     def _class_number(self, key: str, label: object) -> int:
         names = self.table.class_names
         name = as_class(str(label))
@@ -254,6 +260,7 @@ class _Work:
             decisions=self.decisions(None, None),
             probabilities=none,
             judged=empty,
+            confirmed=self.put_right,
             seconds=self.seconds,
         )
 

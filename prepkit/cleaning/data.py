@@ -131,6 +131,7 @@ class Cleaning:
         decisions: what is done with rows.
         probabilities: float32 (rows, classes), out of sample, of the rows whose numbers are in `judged`.
         judged: int64 (n,), the numbers of the rows that were judged, in the order of reading.
+        confirmed: how many rows a person has put right, by `confirmed=`; they are in no list of doubted rows.
         seconds: how long each part took, by its name.
     """
 
@@ -149,6 +150,7 @@ class Cleaning:
     decisions: Decisions = field(repr=False)
     probabilities: np.ndarray | None = field(default=None, repr=False)
     judged: np.ndarray | None = field(default=None, repr=False)
+    confirmed: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict, repr=False)
 
     @property
@@ -171,6 +173,7 @@ class Cleaning:
             "source": self.source,
             "rows": self.rows,
             "doubted": len(self.issues["key"]),
+            "confirmed": self.confirmed,
             "accuracy": _finite(self.accuracy),
             "chance": _finite(self.chance),
             "noise_rate": _finite(rate),

@@ -517,3 +517,18 @@ def test_the_same_seed_gives_the_same(action, monkeypatch):
     assert first.cleaning.candidates == second.cleaning.candidates
     np.testing.assert_array_equal(first.cleaning.probabilities, second.cleaning.probabilities)
     assert not np.array_equal(first.cleaning.probabilities, other.cleaning.probabilities)
+
+
+def test_labels_that_a_person_has_put_right_are_counted():
+    x = np.arange(80, dtype=np.float32)[:, None]
+    y = np.arange(80) // 40
+    p = np.where(np.arange(2) == y[:, None], 0.9, 0.1)
+    given = y.copy()
+    given[:3] = 1
+    first = pk.Pipeline([pk.CleanLabels("report", pred_probs=p)]).prepare((x, given))
+    keys = first.label_issues.index[:2]
+    spoken = pk.CleanLabels("report", pred_probs=p, confirmed=dict.fromkeys(keys, 0))
+    second = pk.Pipeline([spoken]).prepare((x, given))
+    assert (first.cleaning.confirmed, second.cleaning.confirmed) == (0, 2)
+    assert second.metadata.cleaning["confirmed"] == 2
+    assert second.metadata.counts == (39, 41)
