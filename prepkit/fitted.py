@@ -384,8 +384,7 @@ class FittedPipeline:
         network = self._network(stage, table, batch_size, seed) if stage.model is not None else None
         cleaning = clean(stage, table, reaching(self.flow), seed, network)
         treat = Treat(keys_of(self.flow, stage), cleaning.decisions)
-        counts = _counts(table, treat)
-        fitted = replace(self, metadata=cleaned(self.metadata, self.recipe.stages, cleaning, counts))
+        fitted = replace(self, metadata=cleaned(self.metadata, self.recipe.stages, cleaning))
         return replace(fitted._prepared(source, batch_size, seed, treat), cleaning=cleaning)
 
     def _in_graph(self, source: Source) -> bool:
@@ -478,19 +477,6 @@ class FittedPipeline:
             return self._finish(packed)
         by_class = tf.constant(list(class_weights(self.recipe.stages, self.metadata.counts).values()), tf.float32)
         return self._finish({**packed, WEIGHT: packed[WEIGHT] * tf.gather(by_class, packed[LABEL])})
-
-
-def _counts(table: Table, treat: Treat) -> tuple[int, ...]:
-    """Rows of each class that are left to train on."""
-    decided, where = treat.decisions, np.argsort(treat.decisions.keys)
-    labels, weights = table.labels.copy(), np.ones(len(table), np.float32)
-    if len(decided):
-        keys = decided.keys[where]
-        place = np.minimum(np.searchsorted(keys, table.keys), len(keys) - 1)
-        found = keys[place] == table.keys
-        labels[found], weights[found] = decided.classes[where][place[found]], decided.weights[where][place[found]]
-    counts = np.bincount(labels[weights > 0], minlength=len(table.class_names))
-    return tuple(int(n) for n in counts)
 
 
 def whole(value: Any, name: str, least: int) -> int:

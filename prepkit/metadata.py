@@ -225,10 +225,11 @@ def describe(stages: Sequence[Stage[Any]], labels: str, flow: Flow, found: Fit) 
     )
 
 
-def cleaned(metadata: Metadata, stages: Sequence[Stage[Any]], cleaning: Cleaning, counts: Sequence[int]) -> Metadata:
-    """The same once labels have been cleaned; `counts`: rows of each class that are left to train on."""
+def cleaned(metadata: Metadata, stages: Sequence[Stage[Any]], cleaning: Cleaning) -> Metadata:
+    """The same once labels have been cleaned."""
     label = metadata.spec_in.label
     assert label is not None
+    counts = cleaning.counts
     total = sum(counts)
     prior = tuple(n / max(total, 1) for n in counts)
     gone = metadata.ledger.trained - total
@@ -240,7 +241,7 @@ def cleaned(metadata: Metadata, stages: Sequence[Stage[Any]], cleaning: Cleaning
         ledger = replace(ledger, trained=total, dropped=dropped, row_numbers=listed)
     return replace(
         metadata,
-        counts=tuple(counts),
+        counts=counts,
         prior=prior,
         class_weight=class_weights(stages, counts),
         advice=advise(label, metadata.labels, prior),

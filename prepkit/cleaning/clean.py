@@ -15,7 +15,7 @@ from prepkit.cleaning.crossfit import Rows
 from prepkit.cleaning.data import Candidate, Cleaning, Decisions, Noise, Table
 from prepkit.cleaning.design import Design
 from prepkit.cleaning.detect import flagged, noise, quality
-from prepkit.cleaning.judge import Train, has_signal, judged, of_equals
+from prepkit.cleaning.judge import Train, has_signal, judged
 from prepkit.cleaning.record import issues_of, shown_of
 from prepkit.cleaning.words import beyond_reach, capped, few, no_signal, swapped, unknown_keys
 from prepkit.errors import PrepkitError
@@ -61,7 +61,6 @@ def clean(
         return work.nothing_to_judge()
     with work.timed("probabilities"):
         probabilities, judge, source = judged(stage, table, rows, work.findings, network)
-        probabilities = of_equals(probabilities, table.keys[rows.chosen])
     with work.timed("detection"):
         found = _detected(stage, table, rows, probabilities, work.limits)
         wrong = replace(noise(found.labels, probabilities, seed), approximate=found.approximate)
@@ -79,6 +78,7 @@ def clean(
     listed = found.doubted | changed
     order = np.flatnonzero(listed)[np.argsort(found.quality[listed], kind="stable")]
     held_back = wanted.changed(found.labels) & ~changed
+    decisions, counts = work.decided(rows, limited)
     return Cleaning(
         action=stage.action,
         taken=str(treatment) if changed.any() else NOTHING,
@@ -92,7 +92,8 @@ def clean(
         findings=tuple(work.findings),
         issues=issues_of(table, rows.chosen, order, found.labels, probabilities, limited, held_back),
         shown=shown_of(table, rows.chosen[order]),
-        decisions=work.decisions(rows, limited),
+        decisions=decisions,
+        counts=counts,
         probabilities=probabilities,
         judged=table.numbers[rows.chosen],
         confirmed=work.put_right,
@@ -227,15 +228,16 @@ class _Work:
         yield
         self.seconds[what] = time.perf_counter() - start
 
-    def decisions(self, rows: Rows | None, limited: Treated | None) -> Decisions:
-        """What is done with rows, by key: those that were treated, and those that a person has put right."""
+    def decided(self, rows: Rows | None, limited: Treated | None) -> tuple[Decisions, tuple[int, ...]]:
+        """What is done with rows, by key: those treated, and those put right; and the rows left of each class."""
         classes, weights = self.labels.copy(), np.ones(len(self.labels), np.float32)
         if rows is not None and limited is not None:
             classes[rows.chosen], weights[rows.chosen] = limited.classes, limited.weights
         changed = np.flatnonzero((classes != self.table.labels) | (weights != 1))
         keys, first = np.unique(self.table.keys[changed], return_index=True)
         places = changed[first]
-        return Decisions(keys, classes[places].astype(np.int32), weights[places])
+        left = np.bincount(classes[weights > 0], minlength=len(self.table.class_names))
+        return Decisions(keys, classes[places].astype(np.int32), weights[places]), tuple(left.tolist())
 
     def nothing_to_judge(self) -> Cleaning:
         counts = np.bincount(self.labels)
@@ -244,6 +246,7 @@ class _Work:
         empty = np.zeros(0, np.int64)
         nobody = Treated(np.zeros(0, np.int32), np.zeros(0, np.float32))
         none = np.zeros((0, k), np.float32)
+        decisions, left = self.decided(None, None)
         return Cleaning(
             action=self.stage.action,
             taken=NOTHING,
@@ -257,7 +260,8 @@ class _Work:
             findings=tuple(self.findings),
             issues=issues_of(self.table, empty, empty, empty, none, nobody, np.zeros(0, bool)),
             shown={},
-            decisions=self.decisions(None, None),
+            decisions=decisions,
+            counts=left,
             probabilities=none,
             judged=empty,
             confirmed=self.put_right,

@@ -129,6 +129,7 @@ class Cleaning:
         issues: each column of `label_issues`, for doubted rows only, the most doubted first.
         shown: the raw cells of the first of `issues`, by column: numbers or strings (n,), tensors (n, ...).
         decisions: what is done with rows.
+        counts: rows of each class that are left to train on.
         probabilities: float32 (rows, classes), out of sample, of the rows whose numbers are in `judged`.
         judged: int64 (n,), the numbers of the rows that were judged, in the order of reading.
         confirmed: how many rows a person has put right, by `confirmed=`; they are in no list of doubted rows.
@@ -148,6 +149,7 @@ class Cleaning:
     issues: Mapping[str, np.ndarray] = field(repr=False)
     shown: Mapping[str, Any] = field(repr=False)
     decisions: Decisions = field(repr=False)
+    counts: tuple[int, ...] = ()
     probabilities: np.ndarray | None = field(default=None, repr=False)
     judged: np.ndarray | None = field(default=None, repr=False)
     confirmed: int = 0

@@ -12,12 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from prepkit.cleaning.data import Noise
+from prepkit.rows.clean_labels import FILTERS, RANKS
 
-FILTERS = (
-    "prune_by_noise_rate", "prune_by_class", "both", "confident_learning",
-    "predicted_neq_given", "low_normalized_margin", "low_self_confidence",
-)  # fmt: skip
-RANKS = ("self_confidence", "normalized_margin", "confidence_weighted_entropy")
 # Values, rows x classes. The exact form takes 9 bytes a value of float32 probabilities and 18 of float64, these not
 # counted: up to here 1.7 GiB at most, measured at 10M x 10. cleanlab, too, calls more than that big.
 BATCHED = 100_000_000

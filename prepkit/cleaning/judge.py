@@ -27,13 +27,14 @@ def judged(
         given = checked(stage.pred_probs, table.read, table.class_names)[table.numbers]
         given = of_equals(cured(given.astype(np.float32)), table.keys)
         return given[rows.chosen], lambda _, chosen, __: given[chosen], "the probabilities that were given"
+    keys = table.keys[rows.chosen]
     if network is not None:
-        own = _by_network(stage, rows, findings, network(rows.labels))
+        own = of_equals(_by_network(stage, rows, findings, network(rows.labels)), keys)
         whole = np.zeros((len(table), rows.classes), np.float32)
         whole[rows.chosen] = own
         return own, lambda _, chosen, __: whole[chosen], f"the given model, {stage.folds} folds"
     proxy = better(rows, min(stage.folds, 3))
-    out = cured(twice(proxy, rows, rows.chosen, rows.folds(stage.folds)))
+    out = of_equals(cured(twice(proxy, rows, rows.chosen, rows.folds(stage.folds))), keys)
 
     def judge(among: Rows, chosen: np.ndarray, folds: int) -> np.ndarray:
         return cured(twice(proxy, among, chosen, among.folds(folds, chosen)))
