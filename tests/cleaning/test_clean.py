@@ -9,6 +9,7 @@ import pytest
 
 import prepkit as pk
 from prepkit.cleaning import clean as cleaning
+from prepkit.cleaning import judge
 from prepkit.cleaning.compare import Gain
 from prepkit.rows.clean_labels import FILTERS
 from tests.cleaning.noisy import NAMES, assert_rows, expected, noisy, prepared, rows_of
@@ -226,7 +227,7 @@ def test_rows_that_are_the_same_are_judged_the_same_if_a_model_does_not(monkeypa
     p = data.probabilities[order].astype(np.float32)
     p *= np.random.default_rng(0).uniform(0.9, 1.1, p.shape).astype(np.float32)
     p /= p.sum(1, keepdims=True)
-    monkeypatch.setattr(cleaning, "judged", lambda *_: (p, None, "a model"))
+    monkeypatch.setattr(judge, "twice", lambda *_: p)
     found = prepared(frame, action="weight")
     assert (found.label_issues.groupby("key")["weight"].nunique() == 1).all()
     assert found.label_issues.groupby("key").size().max() == 2
