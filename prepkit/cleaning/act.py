@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-NOTHING = "nothing"
+from prepkit.cleaning.data import DROP, NOTHING, RELABEL, WEIGHT
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Treatment:
 
     def __str__(self) -> str:
         wide = "all that disagree: " if self.wide else ""
-        return wide + self.action + (f" (sure from {self.sure:g})" if "relabel" in self.action else "")
+        return wide + self.action + (f" (sure from {self.sure:g})" if RELABEL in self.action else "")
 
     def __call__(self, labels: np.ndarray, probabilities: np.ndarray, flags: np.ndarray, fixed: np.ndarray) -> Treated:
         """What becomes of rows.
@@ -96,9 +96,9 @@ class Treatment:
         likeliest, highest = probabilities.argmax(1).astype(labels.dtype), probabilities.max(1)
         doubted = (flags | (likeliest != labels) if self.wide else flags) & ~fixed
         classes, weights = labels.copy(), np.ones(len(labels), np.float32)
-        if self.action == "weight":
+        if self.action == WEIGHT:
             weights[doubted] = given[doubted]
-        elif self.action == "drop":
+        elif self.action == DROP:
             weights[doubted] = 0
         elif self.action != NOTHING:
             sure = doubted & (highest >= self.sure) & (highest - given >= self.sure / 2) & (likeliest != labels)

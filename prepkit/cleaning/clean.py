@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from prepkit.cleaning.act import NOTHING, Limits, Treated, Treatment
+from prepkit.cleaning.act import Limits, Treated, Treatment
 from prepkit.cleaning.compare import Gain, Judge, compare
 from prepkit.cleaning.crossfit import Rows
-from prepkit.cleaning.data import Candidate, Cleaning, Decisions, Noise, Table
+from prepkit.cleaning.data import NOTHING, Candidate, Cleaning, Decisions, Noise, Table
 from prepkit.cleaning.design import Design
 from prepkit.cleaning.detect import flagged, noise, quality
 from prepkit.cleaning.judge import Train, has_signal, judged

@@ -11,6 +11,7 @@ import numpy as np
 
 from prepkit.cleaning.act import Limits, Treatment
 from prepkit.cleaning.crossfit import Rows
+from prepkit.cleaning.data import NOTHING
 from prepkit.cleaning.proxy import sampled
 from prepkit.progress import track
 
@@ -21,7 +22,7 @@ HIDDEN = (128, 128)  # of the network: wide enough to learn wrong labels by hear
 STEPS, EPOCHS = 2_000, 60  # at most
 BATCH = 64
 
-NONE = Treatment("nothing")
+NONE = Treatment(NOTHING)
 
 Judge = Callable[[Rows, np.ndarray, int], np.ndarray]  # rows, those among them, folds: probabilities out of sample
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 KEEP, WEIGHT, DROP, RELABEL = "keep", "weight", "drop", "relabel"  # what is done with a doubted row
 ACTIONS = (KEEP, WEIGHT, DROP, RELABEL)
+NOTHING = "nothing"  # the treatment that leaves labels as they are
 MATRIX = 100  # classes up to which the metadata hold the noise matrix: 200 kB of text
 
 

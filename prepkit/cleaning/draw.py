@@ -15,7 +15,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from prepkit.cleaning.data import ACTIONS, DROP, KEEP, RELABEL, WEIGHT, Candidate, Cleaning, Noise
+from prepkit.cleaning.data import ACTIONS, DROP, KEEP, NOTHING, RELABEL, WEIGHT, Candidate, Cleaning, Noise
 from prepkit.cleaning.words import TITLES
 from prepkit.report.findings import as_lines, grouped
 from prepkit.report.html import Html, tag
@@ -24,7 +24,6 @@ from prepkit.report.words import percent, plural, share, short
 PAIRS = 5  # pairs of classes that a terminal shows
 NAME = 20  # characters of the name of a class there: two, and what was done, fit into 80
 DONE = {RELABEL: "relabelled", DROP: "left out", WEIGHT: "weighted down", KEEP: "kept"}
-NOTHING = "nothing"  # the candidate that leaves the labels as they are
 DARKEST = 0.1  # share of mistakes at which cells are darkest, at least: a matrix of few mistakes is to look like it
 OPACITY = 0.6  # of the darkest cell: the number on it stays readable, on light and dark grounds
 FAINT = 0.001  # share below which numbers step back, so that the others are found

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from prepkit.cleaning.data import KEEP, Candidate, Cleaning
+from prepkit.cleaning.data import KEEP, NOTHING, Candidate, Cleaning
 from prepkit.cleaning.draw import (
     DONE,
-    NOTHING,
     Pair,
     by_action,
     changed,
