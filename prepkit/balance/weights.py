@@ -1,0 +1,64 @@
+"""What rows of each class weigh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from prepkit.errors import PrepkitError
+from prepkit.rows.rebalance import Rebalance
+
+
+def class_weights(stage: Rebalance, counts: Sequence[int], class_names: Sequence[str]) -> tuple[float, ...]:
+    """A weight for each class, with mean 1 over the rows of all classes; 1 for a class without rows.
+
+    Args:
+        stage: of kind "class_weight".
+        counts: rows of each class, in the order of `class_names`.
+        class_names: to which the keys of given weights have to belong.
+
+    Raises:
+        PrepkitError: if a weight is given for a class that does not exist.
+
+    Example:
+        >>> class_weights(Rebalance("class_weight"), (3, 1), ("no", "yes"))
+        (0.6666666666666666, 2.0)
+    """
+    n = np.asarray(counts, np.float64)
+    present, safe = n > 0, np.maximum(n, 1)
+    match stage.class_weight:
+        case "balanced":
+            raw = 1 / safe
+        case "sqrt":
+            raw = 1 / np.sqrt(safe)
+        case "effective":
+            # -expm1 and log1p, for 1 - beta**n of a beta next to 1 is 0 in floating point.
+            raw = (1 - stage.beta) / -np.expm1(safe * np.log(stage.beta)) if stage.beta else np.ones_like(n)
+        case given:
+            assert isinstance(given, Mapping)
+            numbers = numbered(given, class_names, "class_weight")
+            raw = np.array([numbers.get(i, 1.0) for i in range(len(n))], np.float64)
+    total = (raw * n).sum()
+    return tuple(float(w) for w in np.where(present, raw * n.sum() / (total or 1.0), 1.0))
+
+
+def numbered(by_class: Mapping[Any, Any], class_names: Sequence[str], setting: str) -> dict[int, Any]:
+    """The same by class number.
+
+    Raises:
+        PrepkitError: if a class does not exist, or is named twice, as 1 and "1".
+    """
+    place = {name: i for i, name in enumerate(class_names)}
+    out: dict[int, Any] = {}
+    for name, value in by_class.items():
+        if str(name) not in place:
+            known = ", ".join(map(repr, class_names[:10]))
+            raise PrepkitError(
+                f"Rebalance: {setting} names the class {name!r}, which does not exist: there are {known}."
+            )
+        if place[str(name)] in out:
+            raise PrepkitError(f"Rebalance: {setting} names the class {str(name)!r} twice: keep one of them.")
+        out[place[str(name)]] = value
+    return out
