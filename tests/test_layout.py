@@ -19,8 +19,8 @@ PUBLIC = ""  # prepkit/__init__.py
 ORDER = [
     *["errors", "progress", "graph", "spec", "parse", "scan", "source", "labels", "finding", "report", "rules"],
     *["tensors", "decode", "gate", "core", "entry", "features", "rows", "flow", "fit", "balance", "feed", "cleaning"],
-    *["storage", "metadata", "losses", "keras", "parity", "drift", "fitted", "pipeline", "profiling", "ablation"],
-    *["doctor", "shards", "datasets", "demo", PUBLIC, "cli", "__main__"],
+    *["split", "storage", "metadata", "losses", "keras", "parity", "drift", "fitted", "pipeline", "profiling"],
+    *["ablation", "doctor", "shards", "datasets", "demo", PUBLIC, "cli", "__main__"],
 ]
 
 
