@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from prepkit.features.rescale import Rescale
     from prepkit.features.text import Text
     from prepkit.finding import Finding
-    from prepkit.fitted import FittedPipeline, Prepared
+    from prepkit.fitted import FittedPipeline
     from prepkit.keras import Served
+    from prepkit.losses import adjusted_loss
     from prepkit.metadata import Metadata
     from prepkit.pipeline import Pipeline, load
+    from prepkit.prepared import Prepared
     from prepkit.profiling.data import Profile
     from prepkit.profiling.profile import profile
     from prepkit.profiling.recommend import recommend
@@ -48,7 +50,7 @@ _HOME = {
     "Metadata": "metadata",
     "OneHot": "features.encode",
     "Pipeline": "pipeline",
-    "Prepared": "fitted",
+    "Prepared": "prepared",
     "PrepkitError": "errors",
     "Profile": "profiling.data",
     "Rebalance": "rows.rebalance",
@@ -60,6 +62,7 @@ _HOME = {
     "Text": "features.text",
     "Validate": "rows.validate",
     "Validation": "rows.check",
+    "adjusted_loss": "losses",
     "as_source": "source",
     "load": "pipeline",
     "profile": "profiling.profile",
@@ -69,8 +72,8 @@ _HOME = {
 __all__ = [
     "CleanLabels", "Cleaning", "Clip", "Column", "Datetime", "Drift", "Drop", "Finding", "FittedPipeline", "Hash",
     "Impute", "Label", "Lookup", "Map", "Metadata", "OneHot", "Pipeline", "Prepared", "PrepkitError", "Profile",
-    "Rebalance", "Rescale", "Select", "Served", "Spec", "Stage", "Text", "Validate", "Validation", "as_source",
-    "load", "profile", "recommend",
+    "Rebalance", "Rescale", "Select", "Served", "Spec", "Stage", "Text", "Validate", "Validation",
+    "adjusted_loss", "as_source", "load", "profile", "recommend",
 ]  # fmt: skip
 
 __version__ = "0.1.0"

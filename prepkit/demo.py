@@ -17,8 +17,8 @@ from rich.table import Table
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
 from prepkit.datasets import adult
-from prepkit.fitted import Prepared
 from prepkit.pipeline import load
+from prepkit.prepared import Prepared
 from prepkit.profiling.recommend import recommend
 from prepkit.report.terminal import curves
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from prepkit.balance.draw import Draw
 from prepkit.graph import as_written
+from prepkit.spec import LABEL
 
 Arrays = Mapping[str, np.ndarray]
 AUTOTUNE = tf.data.AUTOTUNE
@@ -24,6 +26,7 @@ def from_memory(
     *,
     rows: np.ndarray | None = None,
     seed: int | None = None,
+    draw: Draw | None = None,
 ) -> tf.data.Dataset:
     """Batches gathered by index: in order, or, given a seed, in another order each epoch.
 
@@ -33,11 +36,13 @@ def from_memory(
         batch_size: rows a batch; the last batch has what is left.
         rows: numbers of the rows to use, in order; None for all.
         seed: of the shuffle; None for none.
+        draw: how often rows come, by their class in `LABEL`; it needs a seed, and goes without `rows`.
     """
     with tf.device("CPU:0"):
         tensors = {name: tf.constant(a) for name, a in arrays.items()}
         chosen = None if rows is None else tf.constant(rows, tf.int64)
     n = len(next(iter(arrays.values()))) if rows is None else len(rows)
+    n = n if draw is None else draw.total
     steps = -(-n // batch_size)
 
     def gathered(order: tf.Tensor) -> tf.data.Dataset:
@@ -56,8 +61,11 @@ def from_memory(
 
         @as_written
         def epoch(number: tf.Tensor) -> tf.data.Dataset:
+            seeds = tf.stack([seed, number])
+            if draw is not None:
+                return gathered(draw.index(tensors[LABEL], draw.nothing, seeds, seeds))
             places = tf.range(n, dtype=tf.int64) if chosen is None else chosen
-            return gathered(tf.random.experimental.stateless_shuffle(places, seed=tf.stack([seed, number])))
+            return gathered(tf.random.experimental.stateless_shuffle(places, seed=seeds))
 
         dataset = _epochs().flat_map(epoch).apply(tf.data.experimental.assert_cardinality(steps))
     elif chosen is not None:
@@ -87,11 +95,12 @@ def from_chunks(
     *,
     steps: int | None,
     seed: int | None = None,
+    draw: Draw | None = None,
 ) -> tf.data.Dataset:
     """Batches of what `read` yields, a chunk of rows at a time.
 
     Given a seed, `read` gets a random generator by which it may choose the order of its chunks, and
-    rows are shuffled within `POOL` of them.
+    rows are shuffled within `POOL` of them. With a `draw`, which needs a seed, rows come as often as it says.
     """
     epochs = iter(range(2**31))
 
@@ -103,6 +112,8 @@ def from_chunks(
             yield from _pooled(read(rng), rng)
 
     dataset = tf.data.Dataset.from_generator(generate, output_signature=dict(signature))
+    if draw is not None and seed is not None:
+        dataset = _drawn(dataset, draw, batch_size, seed)
     dataset = dataset.rebatch(batch_size).map(finish, num_parallel_calls=AUTOTUNE)
     if steps is not None:
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
@@ -135,28 +146,73 @@ def from_stream(
     *,
     steps: int | None,
     seed: int | None = None,
+    draw: Draw | None = None,
 ) -> tf.data.Dataset:
-    """Batches of another size from a dataset of dicts of batches; shuffled, given a seed, within a window of rows."""
+    """Batches of another size from a dataset of dicts of batches; shuffled, given a seed, within a window of rows.
+
+    With a `draw`, which needs a seed, rows come as often as it says.
+    """
     if seed is not None:
         bytes_a_row = sum(_size(spec) for spec in batches.element_spec.values())
         window = int(max(batch_size, min(WINDOW, WINDOW_BYTES // bytes_a_row)))
-
-        @as_written
-        def permuted(batch: Any, place: tf.Tensor) -> Any:
-            n = tf.shape(next(iter(batch.values())))[0]
-            order = tf.random.experimental.stateless_shuffle(tf.range(n), seed=place)
-            return {name: tf.gather(t, order) for name, t in batch.items()}
-
-        @as_written
-        def places(epoch: tf.Tensor) -> tf.data.Dataset:
-            return tf.data.Dataset.counter().map(as_written(lambda i: tf.stack([seed, epoch * 2**32 + i])))
-
-        windows = tf.data.Dataset.zip(batches.rebatch(window), _epochs().flat_map(places))
-        batches = windows.map(permuted, num_parallel_calls=AUTOTUNE)
+        windows = batches.rebatch(window)
+        batches = _permuted(windows, seed) if draw is None else _drawn(windows, draw, batch_size, seed)
     dataset = batches.rebatch(batch_size).map(finish, num_parallel_calls=AUTOTUNE)
     if steps is not None:
         dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
     return dataset.prefetch(AUTOTUNE)
+
+
+def _permuted(windows: tf.data.Dataset, seed: int) -> tf.data.Dataset:
+    """The rows of each window in random order."""
+
+    @as_written
+    def permuted(window: Any, _: tf.Tensor, place: tf.Tensor) -> Any:
+        n = tf.shape(next(iter(window.values())))[0]
+        return _rows(window, tf.random.experimental.stateless_shuffle(tf.range(n), seed=place))
+
+    return _placed(windows, seed).map(permuted, num_parallel_calls=AUTOTUNE)
+
+
+def _drawn(windows: tf.data.Dataset, draw: Draw, batch_size: int, seed: int) -> tf.data.Dataset:
+    """The rows of each window as often as `draw` says, in pieces of a batch, so that no window is held repeated."""
+
+    @as_written
+    def counted(before: tf.Tensor, element: Any) -> Any:
+        return draw.seen(element[0][LABEL], before), (*element, before)
+
+    @as_written
+    def indexed(window: Any, epoch: tf.Tensor, place: tf.Tensor, before: tf.Tensor) -> Any:
+        return window, draw.index(window[LABEL], before, epoch, place)
+
+    @as_written
+    def pieces(window: Any, index: tf.Tensor) -> tf.data.Dataset:
+        def piece(start: tf.Tensor) -> Any:
+            return _rows(window, index[start : start + batch_size])
+
+        starts = tf.data.Dataset.range(0, tf.size(index, tf.int64), batch_size)
+        return starts.map(as_written(piece), num_parallel_calls=AUTOTUNE)
+
+    placed = _placed(windows, seed).scan(draw.nothing, counted)
+    return placed.map(indexed, num_parallel_calls=AUTOTUNE).flat_map(pieces)
+
+
+def _rows(window: Any, index: tf.Tensor) -> Any:
+    return {name: tf.gather(t, index) for name, t in window.items()}
+
+
+def _placed(windows: tf.data.Dataset, seed: int) -> tf.data.Dataset:
+    """Each window beside two seeds, int64 (2,): one of the epoch, and one of its own."""
+
+    @as_written
+    def places(epoch: tf.Tensor) -> tf.data.Dataset:
+        def place(i: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return tf.stack([seed, -1 - epoch]), tf.stack([seed, epoch * 2**32 + i])
+
+        return tf.data.Dataset.counter().map(as_written(place))
+
+    both = tf.data.Dataset.zip(windows, _epochs().flat_map(places))
+    return both.map(as_written(lambda window, seeds: (window, *seeds)))
 
 
 def _size(spec: tf.TensorSpec) -> int:

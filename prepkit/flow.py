@@ -69,7 +69,11 @@ class Flow:
     @as_written
     def finished(self, blocks: Blocks) -> Any:
         """Packed raw columns to what the model gets: float32 (rows, features), or a dict by column."""
-        blocks = self.blocks(blocks)
+        return self.shaped(self.blocks(blocks))
+
+    @as_written
+    def shaped(self, blocks: Blocks) -> Any:
+        """What comes out of the last stage as the model gets it."""
         if self.output == "dense":
             parts = [tf.cast(blocks[block], tf.float32) for block in self.spec_out.blocks()]
             return tf.concat(parts, 1) if len(parts) > 1 else parts[0]

@@ -25,7 +25,7 @@ from prepkit.rules import (
 )
 from prepkit.scan import Coded
 from prepkit.scan.duplicates import row_hashes
-from prepkit.spec import FLOAT32, Column, Spec
+from prepkit.spec import FLOAT32, LABEL, Column, Spec
 from prepkit.tensors import WORDS, Texts
 
 Decoded = Mapping[str, Any]  # column -> float array (rows,), Coded, or array (rows, *shape) of a tensor
@@ -298,9 +298,6 @@ def _broken_in_graph(
     if name in unread and name in typed and rule.check in ("dtype", "nullable"):
         return broken | unread[name] if rule.check == "dtype" else broken & ~unread[name]
     return broken
-
-
-LABEL = ".label"  # beside the columns
 
 
 def flag_of(name: str) -> str:

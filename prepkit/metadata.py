@@ -15,18 +15,24 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
+from prepkit.balance.outcome import Outcome, of_targets
+from prepkit.balance.prior import focal_alpha, log_shares, shares
+from prepkit.balance.targets import targets
+from prepkit.balance.weights import class_weights
 from prepkit.cleaning.data import DROP, Cleaning
 from prepkit.core import Stage
-from prepkit.fit import LISTED, Fit
+from prepkit.errors import PrepkitError
+from prepkit.fit import LISTED, Fit, at_stage
 from prepkit.flow import Flow
 from prepkit.rows.quarantine import reasons, report
-from prepkit.rows.rebalance import Rebalance, balanced_weights
+from prepkit.rows.rebalance import Rebalance
 from prepkit.rows.validate import Validate
 from prepkit.scan.reference import Reference
 from prepkit.spec import Label, Spec
 from prepkit.storage import learned_to_json, stage_settings, stage_to_json
 
 UNLABELLED, DOUBTED = "label missing", "label doubted"
+REPEATED, SYNTHETIC = "repeated", "synthetic"
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,9 @@ class Advice:
         units: of the last layer.
         activation: of the last layer.
         loss: to compile with.
-        initial_bias: of the last layer, one number a unit, so that the untrained model predicts the
-            prior: log(prior), or log-odds for one unit. Karpathy 2019; TensorFlow's imbalanced-data tutorial.
+        initial_bias: of the last layer, one number a unit, so that the untrained model predicts the prior that it
+            will see, `training_prior`: log(prior), or log-odds for one unit. Karpathy 2019; TensorFlow's
+            imbalanced-data tutorial.
     """
 
     units: int
@@ -57,6 +64,8 @@ class Ledger:
         refused: rows kept out before training, by reason.
         dropped: rows that a training stage left out, by reason.
         row_numbers: the first 1,000 row numbers (from 0, in order of reading) of each reason.
+        added: what an epoch has beyond them: rows "repeated", and "synthetic" ones.
+        validation: rows that `prepare` has set aside for validation before; they are not among those read.
 
     Example:
         >>> print(Ledger(1000, 990, {"label missing": 10}, {}, {"label missing": (3, 4)}))
@@ -68,9 +77,13 @@ class Ledger:
     refused: Mapping[str, int]
     dropped: Mapping[str, int]
     row_numbers: Mapping[str, tuple[int, ...]]
+    added: Mapping[str, int] = field(default_factory=dict)
+    validation: int = 0
 
     def __str__(self) -> str:
         reasons = [f"{n:,} {why}" for why, n in (*self.refused.items(), *self.dropped.items())]
+        reasons += [f"{n:,} {why} in addition" for why, n in self.added.items()]
+        reasons += [f"{self.validation:,} more set aside for validation"] * bool(self.validation)
         return f"{self.rows_in:,} rows in, {self.trained:,} trained" + "".join(f", {r}" for r in reasons)
 
 
@@ -87,11 +100,12 @@ class Metadata:
         features_of: the feature names that each raw column gave rise to.
         class_names: in the order of the class numbers.
         counts_before: labelled rows of each class that were not refused, by the labels as given.
+        counts_cleaned: the same once labels are cleaned, before classes are rebalanced.
         counts: rows of each class in an epoch.
         prior: share of each class once labels are cleaned and before classes are rebalanced, summing to 1.
-        class_weight: for `model.fit(class_weight=...)`: as the recipe's Rebalance says, else 1.0 for
-            every class. Dense, with mean 1 over the rows. None where it is folded into the weights
-            that the dataset already has.
+        training_prior: share of each class that the network sees: rows in an epoch, times the weight of their class.
+        class_weight: for `model.fit(class_weight=...)`: as the recipe's Rebalance says, else 1.0 for every class.
+            Dense, with mean 1 over the rows. None where the dataset has weights, into which it is multiplied.
         advice: units, activation, loss and initial bias of the last layer.
         vocabulary_sizes: for each id column, the number of ids, which is an embedding's input_dim.
         missing_cells: missing or infinite cells of the training rows, by column, where there were any.
@@ -121,8 +135,10 @@ class Metadata:
     features_of: Mapping[str, tuple[str, ...]]
     class_names: tuple[str, ...]
     counts_before: tuple[int, ...]
+    counts_cleaned: tuple[int, ...]
     counts: tuple[int, ...]
     prior: tuple[float, ...]
+    training_prior: tuple[float, ...]
     class_weight: Mapping[int, float] | None
     advice: Advice
     vocabulary_sizes: Mapping[str, int]
@@ -139,6 +155,21 @@ class Metadata:
     data_fingerprint: str
     recipe_fingerprint: str
 
+    @property
+    def initial_bias(self) -> tuple[float, ...]:
+        """Of the last layer: what its untrained prediction is the prior by that the network sees; see `Advice`."""
+        return self.advice.initial_bias
+
+    @property
+    def logit_adjustment(self) -> tuple[float, ...]:
+        """To be added to each class's logit in the loss, so that classes count the same; see `adjusted_loss`."""
+        return log_shares(self.training_prior)
+
+    @property
+    def focal_alpha(self) -> tuple[float, ...]:
+        """The factor of each class in a focal loss, summing to 1; see `adjusted_loss`."""
+        return focal_alpha(self.training_prior)
+
     def to_json(self) -> str:
         """As JSON text."""
         data = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
@@ -151,7 +182,15 @@ class Metadata:
     def from_json(cls, text: str) -> Metadata:
         """The other way round."""
         data: dict[str, Any] = json.loads(text)
-        for name in ("feature_names", "class_names", "counts_before", "counts", "prior"):
+        for name in (
+            "feature_names",
+            "class_names",
+            "counts_before",
+            "counts_cleaned",
+            "counts",
+            "prior",
+            "training_prior",
+        ):
             data[name] = tuple(data[name])
         data["validation"] = tuple({**rule, "examples": tuple(rule["examples"])} for rule in data["validation"])
         data["spec_in"], data["spec_out"] = Spec.from_json(data["spec_in"]), Spec.from_json(data["spec_out"])
@@ -179,8 +218,6 @@ def describe(stages: Sequence[Stage[Any]], labels: str, flow: Flow, found: Fit) 
     label = found.raw.label
     assert label is not None
     counts = tuple(int(found.rows.classes.counts.get(c, 0)) for c in label.classes)
-    total = sum(counts)
-    prior = tuple(n / total for n in counts)
     features_of: dict[str, list[str]] = {name: [] for name in found.raw.names}
     for column in flow.spec_out.columns:
         for source in column.sources:
@@ -205,15 +242,12 @@ def describe(stages: Sequence[Stage[Any]], labels: str, flow: Flow, found: Fit) 
         features_of={name: tuple(names) for name, names in features_of.items()},
         class_names=label.class_names,
         counts_before=counts,
-        counts=counts,
-        prior=prior,
-        class_weight=class_weights(stages, counts),
-        advice=advise(label, labels, prior),
+        **_by_class(stages, label, labels, counts),
         vocabulary_sizes={c.name: len(c.categories or ()) for c in flow.spec_out.columns if c.kind == "id"},
         missing_cells={name: n for name, n in found.missing_cells.items() if n},
         batch_size=None,
         steps_per_epoch=None,
-        ledger=Ledger(found.rows.read, total, refused, {}, numbers),
+        ledger=Ledger(found.rows.read, sum(counts), refused, {}, numbers),
         validation=report(found.gate, found.rows.refusals) if found.gate else (),
         cleaning=None,
         reference=found.rows.kept.result(found.rows.classes.counts),
@@ -231,7 +265,6 @@ def cleaned(metadata: Metadata, stages: Sequence[Stage[Any]], cleaning: Cleaning
     assert label is not None
     counts = cleaning.counts
     total = sum(counts)
-    prior = tuple(n / max(total, 1) for n in counts)
     gone = metadata.ledger.trained - total
     ledger = metadata.ledger
     if gone:
@@ -241,20 +274,82 @@ def cleaned(metadata: Metadata, stages: Sequence[Stage[Any]], cleaning: Cleaning
         ledger = replace(ledger, trained=total, dropped=dropped, row_numbers=listed)
     return replace(
         metadata,
-        counts=counts,
-        prior=prior,
-        class_weight=class_weights(stages, counts),
-        advice=advise(label, metadata.labels, prior),
+        **_by_class(stages, label, metadata.labels, counts),
         ledger=ledger,
         cleaning=cleaning.to_json(),
     )
 
 
-def class_weights(stages: Sequence[Stage[Any]], counts: Sequence[int]) -> dict[int, float]:
+def rebalanced(metadata: Metadata, stages: Sequence[Stage[Any]], outcome: Outcome) -> Metadata:
+    """The same once classes are rebalanced by a stage that resamples."""
+    label, ledger = metadata.spec_in.label, metadata.ledger
+    assert label is not None
+    dropped, numbers = dict(ledger.dropped), dict(ledger.row_numbers)
+    if outcome.left_out:
+        dropped[outcome.reason] = outcome.left_out
+    if len(outcome.left_out_rows):
+        numbers[outcome.reason] = tuple(int(n) for n in outcome.left_out_rows[:LISTED])
+    added = {name: n for name, n in ((REPEATED, outcome.repeated), (SYNTHETIC, outcome.synthetic)) if n}
+    trained = ledger.trained - outcome.left_out
+    return replace(
+        metadata,
+        **_by_class(stages, label, metadata.labels, metadata.counts_cleaned, outcome.counts),
+        ledger=replace(ledger, trained=trained, dropped=dropped, row_numbers=numbers, added=added),
+    )
+
+
+def _by_class(
+    stages: Sequence[Stage[Any]],
+    label: Label,
+    labels: str,
+    counts: tuple[int, ...],
+    epoch: tuple[int, ...] | None = None,
+) -> dict[str, Any]:
+    """What follows from the rows of each class, those that there are and those of an epoch, if these are others."""
+    rows = counts if epoch is None else epoch
+    weights = weights_by_class(stages, rows, label.class_names)
+    seen = shares([n * w for n, w in zip(rows, weights, strict=True)])
+    return {
+        "counts_cleaned": counts,
+        "counts": rows,
+        "prior": shares(counts),
+        "training_prior": seen,
+        "class_weight": dict(enumerate(weights)),
+        "advice": advise(label, labels, seen),
+    }
+
+
+def drawn(metadata: Metadata, stages: Sequence[Stage[Any]]) -> Metadata:
+    """The same once classes are rebalanced by a stage that draws rows; as it is, where there is none."""
+    stage, counts = resampling(stages), metadata.counts_cleaned
+    if stage is None or not stage.draws:
+        return metadata
+    try:
+        aims = targets(stage, counts, metadata.class_names)
+    except PrepkitError as error:
+        raise at_stage(stages.index(stage), stages, error) from None
+    return rebalanced(metadata, stages, of_targets(counts, aims))
+
+
+def resampling(stages: Sequence[Stage[Any]]) -> Rebalance | None:
+    """The stage that changes how often rows come."""
+    return next((s for s in stages if isinstance(s, Rebalance) and s.resamples), None)
+
+
+def weighing(stages: Sequence[Stage[Any]]) -> Rebalance | None:
+    """The stage that weighs classes."""
+    return next((s for s in stages if isinstance(s, Rebalance) and not s.resamples), None)
+
+
+def weights_by_class(stages: Sequence[Stage[Any]], counts: Sequence[int], names: Sequence[str]) -> tuple[float, ...]:
     """The weight of each class: as Rebalance says, else 1."""
-    if any(isinstance(s, Rebalance) for s in stages):
-        return balanced_weights(counts)
-    return dict.fromkeys(range(len(counts)), 1.0)
+    stage = weighing(stages)
+    if stage is None:
+        return (1.0,) * len(counts)
+    try:
+        return class_weights(stage, counts, names)
+    except PrepkitError as error:
+        raise at_stage(stages.index(stage), stages, error) from None
 
 
 def _settings(stage: Stage[Any]) -> list[Any]:

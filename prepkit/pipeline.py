@@ -20,13 +20,16 @@ from prepkit.features.datetime import Datetime
 from prepkit.features.encode import Hash, Lookup, OneHot
 from prepkit.features.text import Text
 from prepkit.fit import fit
-from prepkit.fitted import FittedPipeline, Prepared, whole
+from prepkit.fitted import FittedPipeline, whole
 from prepkit.flow import Flow
 from prepkit.metadata import Metadata, describe
+from prepkit.prepared import Prepared, from_arrays, from_reader, prepare, resampled
 from prepkit.rows.clean_labels import CleanLabels
+from prepkit.rows.rebalance import Rebalance
 from prepkit.source import RawChunk, Source, as_source
 from prepkit.source.reader import Reader, infer
 from prepkit.spec import Kind, Spec
+from prepkit.split import parted
 
 IN_MEMORY = 2**31  # bytes of saved rows up to which they are loaded whole
 
@@ -90,7 +93,7 @@ class Pipeline:
             PrepkitError: for data or a recipe that cannot work: what, where, and how to fix it.
         """
         recipe = replace(self, output=output or self.output, labels=labels or self.labels)
-        return recipe._fit(as_source(data, label, batched=batched), label, kinds or {}, spec)
+        return resampled(recipe._fit(as_source(data, label, batched=batched), label, kinds or {}, spec))
 
     def _fit(self, source: Source, label: str | None, kinds: Mapping[str, Kind], spec: Spec | None) -> FittedPipeline:
         reader = Reader(source)
@@ -113,35 +116,56 @@ class Pipeline:
         *,
         batch_size: int = 256,
         seed: int = 0,
+        validation_split: float = 0.0,
+        groups: str | None = None,
+        validation: Any = None,
         kinds: Mapping[str, Kind] | None = None,
         spec: Spec | None = None,
         batched: bool | None = None,
         output: Literal["dense", "dict"] | None = None,
         labels: Literal["int", "one_hot"] | None = None,
     ) -> Prepared:
-        """Fit, and build the training dataset.
+        """Fit, and build the training dataset, and that of validation rows, which are never learned from or resampled.
 
         Args:
             data: the training data: whatever `as_source` reads.
             label: the column that is the label, where it is not given beside the features.
             batch_size: rows a batch; the last batch of an epoch has what is left.
-            seed: of the shuffle, which is another one in each epoch.
+            seed: of all that is random: the split, the folds of `CleanLabels`, what `Rebalance` draws, and the
+                shuffle, which is another one in each epoch.
+            validation_split: share of the rows, 0 to 1, that is set apart for validation before anything is learned
+                or resampled: exact and stratified by class in memory, on average in a stream. Rows of equal features
+                stay together, so that no copy of a training row is validated on.
+            groups: with `validation_split`, the column whose equal cells stay together, such as the customer.
+            validation: instead, data of one's own, of whatever kind `as_source` reads.
             kinds: see `fit`; so are the rest.
 
         Returns:
             `dataset` of (features, label), or (features, label, weight) where the data have
             weights: shuffled, batched, prefetched, of known cardinality; in a stream rows are
-            shuffled within windows of up to 65,536. With it `metadata` and `pipeline`.
+            shuffled within windows of up to 65,536. With it `metadata` and `pipeline`, and `validation`.
 
         Raises:
-            PrepkitError: as `fit`; and if missing cells would reach the model.
+            PrepkitError: as `fit`; and if missing cells would reach the model, if both kinds of validation are asked
+                for, or if data to be split look resampled already.
         """
         batch_size, seed = whole(batch_size, "batch_size", 1), whole(seed, "seed", 0)
         recipe = replace(self, output=output or self.output, labels=labels or self.labels)
         source = as_source(data, label, batched=batched)
+        split = None
+        if validation_split or groups is not None:
+            if validation is not None:
+                raise PrepkitError("validation= and validation_split= are two ways to the same: give one of them.")
+            head = Reader(source).head
+            raw = spec or infer(source, head, label, self._kinds(head) | dict(kinds or {}))
+            split = parted(source, raw, validation_split, groups, seed)
+            source, validation = split.train, split.validation
         fitted = recipe._fit(source, label, kinds or {}, spec)
         _refuse_missing(fitted)
-        return fitted.prepared(source, batch_size, seed)
+        held_out = None if validation is None else fitted.transform(validation, batch_size)
+        prepared = prepare(fitted, source, batch_size, seed)
+        rows = None if split is None or split.rows is None else split.rows[0]
+        return replace(prepared, validation=held_out, train_rows=rows)
 
     def to_json(self) -> str:
         """The recipe as JSON text.
@@ -218,7 +242,7 @@ def _check_composition(stages: Sequence[Any]) -> None:
                     f"{here} ({name}): it stands behind {behind}, which counts on the labels: put it before."
                 )
             if behind == name:
-                raise PrepkitError(f"{here} ({name}): there is one already, which would correct twice: keep one.")
+                _check_twice(stages[i - 1], stage, f"{here} ({name})")
             behind = name
             continue
         if behind:
@@ -241,6 +265,19 @@ def _check_composition(stages: Sequence[Any]) -> None:
             changed |= dict.fromkeys(named, ("dropped", whence))
         elif isinstance(stage, Datetime | OneHot | Lookup | Hash | Text):
             changed |= dict.fromkeys(named, ("encoded", whence))
+
+
+def _check_twice(first: TrainingStage, second: TrainingStage, where: str) -> None:
+    """Refuse what would correct twice, unless it was asked for by name: class weights behind resampling."""
+    weighs = isinstance(second, Rebalance) and not second.resamples
+    if isinstance(first, Rebalance) and first.resamples and weighs:
+        if second.with_resampling:  # type: ignore[attr-defined]
+            return
+        raise PrepkitError(
+            f"{where}: classes are resampled already, and weights on top may correct twice: keep one of the two, or "
+            "say Rebalance('class_weight', with_resampling=True) for weights of the counts behind resampling."
+        )
+    raise PrepkitError(f"{where}: there is one already, which would correct twice: keep one.")
 
 
 def load(
@@ -277,14 +314,14 @@ def _with_rows(fitted: FittedPipeline, shards: Sequence[storage.Shard]) -> Prepa
     if sum(shard.path.stat().st_size for shard in shards) <= IN_MEMORY:
         parts = [shard.read() for shard in shards]
         whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        return fitted.from_arrays(whole, batch_size, seed)
+        return from_arrays(fitted, whole, batch_size, seed)
 
     def read(rng: np.random.Generator | None = None) -> Iterator[dict[str, np.ndarray]]:
         order = range(len(shards)) if rng is None else rng.permutation(len(shards))
         return (shards[i].read() for i in order)
 
     signature = {n: tf.TensorSpec((None, *a.shape[1:]), tf.as_dtype(a.dtype)) for n, a in next(read()).items()}
-    return fitted.from_reader(read, signature, batch_size, seed)
+    return from_reader(fitted, read, signature, batch_size, seed)
 
 
 def _refuse_missing(fitted: FittedPipeline) -> None:

@@ -17,6 +17,7 @@ Role = Literal["feature", "identifier", "constant", "empty"]
 
 FLOAT32, FLOAT64, CODES, STRINGS = "float32", "float64", "codes", "strings"  # blocks of scalar columns
 NUMBERS = (FLOAT32, FLOAT64)
+LABEL, WEIGHT = ".label", ".weight"  # of the rows, beside their columns or blocks
 # Types of which every value is exact as float32; all other numbers are kept as float64.
 _EXACT_AS_FLOAT32 = {"bool", "int8", "uint8", "int16", "uint16", "float16", "float32"}
 

@@ -115,6 +115,14 @@ def stage_to_json(stage: Stage[Any], *, code: bool = True) -> dict[str, Any]:
             if code:
                 raise PrepkitError(f"CleanLabels: {f.name} is not saved with a recipe: leave it out here.")
             continue
+        if isinstance(stage, Rebalance) and f.name == "kind" and not isinstance(value, str):
+            if code:
+                raise PrepkitError(
+                    f"Rebalance: the sampler {stage.sampler} is an object that cannot be written: use one of "
+                    "imbalanced-learn with plain settings, or build the recipe in code."
+                )
+            out[f.name] = f"<{stage.sampler}>"  # its rows are saved, so that it is not run again
+            continue
         if (isinstance(stage, Map) and f.name == "function") or (f.name in ("columns", "reason") and not value):
             continue
         if callable(value):

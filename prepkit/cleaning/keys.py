@@ -19,9 +19,8 @@ from prepkit.entry import UNSEEN, Entry
 from prepkit.errors import PrepkitError
 from prepkit.graph import as_written
 from prepkit.scan.duplicates import mixed
-from prepkit.spec import CODES, Column
+from prepkit.spec import CODES, LABEL, Column
 
-LABEL, WEIGHT = ".label", ".weight"  # beside the blocks of packed rows
 CELLS = 2**20  # hashed at once: 2**15 take two to three times as long for each, and 2**22 as long
 WIDE = 2**15  # cells of a row from which on rows are hashed one by one: 256 images of 150,528 in 0.4 GB, not in 1.6
 BUCKETS = 2**63 - 1  # the most that a hash of strings can have

@@ -18,11 +18,11 @@ import numpy as np
 import tensorflow as tf
 
 from prepkit.cleaning.given import ROUNDING, cured
-from prepkit.cleaning.keys import LABEL, WEIGHT
 from prepkit.errors import PrepkitError
 from prepkit.feed import from_memory
 from prepkit.graph import as_written
 from prepkit.labels import formed
+from prepkit.spec import LABEL, WEIGHT
 
 STOPPING = 0.1  # of a fold's training rows: by their loss training stops
 # Epochs: with 20 % wrong labels in scikit-learn's digits and cancer, 2 to 5 differ by less than 0.02 in log-loss out of

@@ -8,12 +8,12 @@ import numpy as np
 
 from prepkit.cleaning.data import Table
 from prepkit.cleaning.folds import joined
-from prepkit.cleaning.keys import LABEL, WEIGHT, Keys
+from prepkit.cleaning.keys import Keys
 from prepkit.core import did_you_mean
 from prepkit.errors import PrepkitError
 from prepkit.flow import Flow
 from prepkit.rows.clean_labels import CleanLabels
-from prepkit.spec import CODES, NUMBERS, STRINGS, Column
+from prepkit.spec import CODES, LABEL, NUMBERS, STRINGS, WEIGHT, Column
 
 Packed = Mapping[str, np.ndarray]
 

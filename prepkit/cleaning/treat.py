@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from prepkit.cleaning.data import Decisions
-from prepkit.cleaning.keys import LABEL, WEIGHT, Keys
+from prepkit.cleaning.keys import Keys
 from prepkit.graph import as_written
+from prepkit.spec import LABEL, WEIGHT
 
 
 class _Looked(NamedTuple):

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from prepkit.gate import LABEL, Decoded
+from prepkit.gate import Decoded
 from prepkit.rules import Rule
 from prepkit.scan import Coded
-from prepkit.spec import Column, Spec
+from prepkit.spec import LABEL, Column, Spec
 
 
 def as_frame(columns: Decoded, spec: Spec, rules: Sequence[Rule]) -> Any:

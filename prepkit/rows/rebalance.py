@@ -8,7 +8,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
-from typing import Any, Literal, cast
+from typing import Any, Literal
+
+import numpy as np
 
 from prepkit.core import TrainingStage, did_you_mean, one_of
 from prepkit.errors import PrepkitError
@@ -131,6 +133,11 @@ class Rebalance(TrainingStage):
         """Whether a sampler is run."""
         return self.resamples and not self.draws
 
+    @property
+    def sampler(self) -> str:
+        """The name of the sampler, for messages."""
+        return self.kind.strip("<>") if isinstance(self.kind, str) else type(self.kind).__name__
+
     def _name_sampler(self) -> None:
         """A sampler of imbalanced-learn with plain settings becomes its name and settings, which can be written."""
         if isinstance(self.kind, type) or not hasattr(self.kind, "fit_resample"):
@@ -172,14 +179,13 @@ class Rebalance(TrainingStage):
 
     def _check_weights(self) -> None:
         beta: Any = self.beta
-        if not isinstance(beta, Real) or isinstance(beta, bool) or not 0 <= beta < 1:
+        if not _is_number(beta) or not 0 <= beta < 1:
             raise PrepkitError(f"Rebalance: beta={beta!r}: give a number from 0 to below 1, such as 0.999.")
         if not isinstance(self.class_weight, Mapping):
             one_of(self.class_weight, WEIGHTINGS, "Rebalance: class_weight")
             return
         for name, weight in self.class_weight.items():
-            number = isinstance(weight, Real) and not isinstance(weight, bool) and math.isfinite(weight)
-            if not number or weight <= 0:
+            if not _is_number(weight) or weight <= 0:
                 raise PrepkitError(
                     f"Rebalance: class_weight of {name!r} is {weight!r}: give a finite number above 0; to leave a "
                     "class out, filter its rows before."
@@ -191,7 +197,7 @@ class Rebalance(TrainingStage):
         strategy: Any = self.sampling_strategy
         if isinstance(strategy, Mapping):
             for name, rows in strategy.items():
-                if not isinstance(rows, Integral) or isinstance(rows, bool) or rows < 1:
+                if not _is_number(rows) or rows != int(rows) or rows < 1:
                     raise PrepkitError(
                         f"Rebalance: sampling_strategy of {name!r} is {rows!r}: give a whole number of rows, 1 or more."
                     )
@@ -202,7 +208,7 @@ class Rebalance(TrainingStage):
             wrong = {OVERSAMPLE: "majority", UNDERSAMPLE: "minority"}.get(self.kind if self.draws else "")
             if strategy == wrong:
                 raise PrepkitError(f"Rebalance: {self.kind} cannot aim at the {wrong} class: leave it out.")
-        elif self.draws and not (isinstance(strategy, Real) and not isinstance(strategy, bool) and 0 < strategy <= 1):
+        elif self.draws and not (_is_number(strategy) and 0 < strategy <= 1):
             raise PrepkitError(
                 f"Rebalance: sampling_strategy={strategy!r}: give a ratio of smallest to largest class, above 0 and up "
                 f"to 1, rows by class, or one of {', '.join(map(repr, STRATEGIES))}."
@@ -234,7 +240,11 @@ def sampler_of(stage: Rebalance) -> Any:
 
 def _class(name: Any) -> Any:
     """A class as JSON has it, without numpy's types."""
-    return cast(Any, name).item() if hasattr(name, "item") else name
+    return name.item() if hasattr(name, "item") else name
+
+
+def _is_number(value: Any) -> bool:
+    return not isinstance(value, bool | np.bool_) and isinstance(value, Real) and math.isfinite(value)
 
 
 def _is_plain(value: Any) -> bool:

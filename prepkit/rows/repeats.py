@@ -10,10 +10,11 @@ import numpy as np
 
 from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
-from prepkit.gate import LABEL, Gate
+from prepkit.gate import Gate
 from prepkit.labels import decode_label
 from prepkit.progress import track
 from prepkit.source import RawChunk
+from prepkit.spec import LABEL
 
 MOST = 2**25  # rows of which all keys are held: 268 MB for each rule
 

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 import prepkit as pk
 from prepkit.cleaning import keys as keys_module
-from prepkit.cleaning.keys import LABEL, Keys, parsed, shown
+from prepkit.cleaning.keys import Keys, parsed, shown
 from prepkit.entry import UNSEEN, Entry
 from prepkit.scan.duplicates import mixed
 from prepkit.source import as_source
-from prepkit.spec import CODES, STRINGS, Column, Label, Spec
+from prepkit.spec import CODES, LABEL, STRINGS, Column, Label, Spec
 
 NAN, INF = np.nan, np.inf
 CELLS: dict[str, Any] = {

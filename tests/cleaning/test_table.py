@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 import prepkit as pk
-from prepkit.cleaning.keys import LABEL, WEIGHT, Keys
+from prepkit.cleaning.keys import Keys
 from prepkit.cleaning.table import cells, gathered, keys_of, reaching
 from prepkit.source import as_source
+from prepkit.spec import LABEL, WEIGHT
 
 N = 24
 

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prepkit.cleaning.data import Decisions
-from prepkit.cleaning.keys import LABEL, WEIGHT, Keys
+from prepkit.cleaning.keys import Keys
 from prepkit.cleaning.treat import Treat
 from prepkit.entry import Entry
 from prepkit.feed import from_chunks
-from prepkit.spec import CODES, STRINGS, Column, Label, Spec
+from prepkit.spec import CODES, LABEL, STRINGS, WEIGHT, Column, Label, Spec
 
 SPEC = Spec(
     (
