@@ -23,13 +23,14 @@ from prepkit.fit import fit
 from prepkit.fitted import FittedPipeline, whole
 from prepkit.flow import Flow
 from prepkit.metadata import Metadata, describe
-from prepkit.prepared import Prepared, from_arrays, from_reader, prepare, resampled
+from prepkit.prepared import Prepared
 from prepkit.rows.clean_labels import CleanLabels
 from prepkit.rows.rebalance import Rebalance
 from prepkit.source import RawChunk, Source, as_source
 from prepkit.source.reader import Reader, infer
 from prepkit.spec import Kind, Spec
 from prepkit.split import parted
+from prepkit.training import from_arrays, from_reader, prepare, resampled
 
 IN_MEMORY = 2**31  # bytes of saved rows up to which they are loaded whole
 
