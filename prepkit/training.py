@@ -35,9 +35,6 @@ from prepkit.source import Source
 from prepkit.source.dataset import TensorDataset
 from prepkit.spec import LABEL, WEIGHT
 
-if TYPE_CHECKING:
-    pass
-
 NUMBER = ".number"  # of rows in the order of reading, beside their blocks
 
 

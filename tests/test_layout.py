@@ -20,7 +20,7 @@ ORDER = [
     *["errors", "progress", "graph", "spec", "parse", "scan", "source", "labels", "finding", "report", "rules"],
     *["tensors", "decode", "gate", "core", "entry", "features", "rows", "flow", "packing", "fit", "balance", "feed"],
     *["cleaning", "split", "storage", "metadata", "losses", "keras", "parity", "drift", "fitted", "prepared"],
-    *["training", "training", "pipeline", "profiling", "ablation", "doctor", "shards", "datasets", "demo", PUBLIC],
+    *["training", "pipeline", "profiling", "ablation", "doctor", "shards", "datasets", "demo", PUBLIC],
     *["cli", "__main__"],
 ]
 
