@@ -6,7 +6,7 @@ import json
 import keyword
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
+from prepkit.balance.probabilities import as_probabilities, full_correction, gives_logits
 from prepkit.decode import decode_column
 from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
@@ -48,6 +49,8 @@ class Served(keras.Model):  # type: ignore[misc]
         functions: what `Map` stages need, by name.
         logits: whether `model` gives logits; None to tell from the loss that it was compiled with.
         rules: whether to judge each row by the recipe's `Validate`.
+        correction: what to add to the logit of each class, so that probabilities hold under another prior than the one
+            that `model` was trained under; of probabilities, the same. None to leave them.
 
     Example:
         >>> import keras
@@ -66,6 +69,7 @@ class Served(keras.Model):  # type: ignore[misc]
         functions: Any = None,
         logits: bool | None = None,
         rules: bool = False,
+        correction: Sequence[float] | None = None,
         **kwargs: Any,
     ) -> None:
         # Without autocast: Keras would make float32 of float64 columns, such as seconds since 1970.
@@ -73,9 +77,9 @@ class Served(keras.Model):  # type: ignore[misc]
         self.text = flow
         self.flow = flow_from_text(flow, functions or {})
         self.model = model
-        told = bool(getattr(getattr(model, "loss", None), "from_logits", False))
-        self.logits = told if logits is None else logits
+        self.logits = gives_logits(model) if logits is None else logits
         self.rules = rules
+        self.correction = None if correction is None else tuple(correction)
         if self.flow.entry.vocabularies:
             self.table = self.flow.entry.table  # tracked, so that a SavedModel holds it
 
@@ -86,13 +90,31 @@ class Served(keras.Model):  # type: ignore[misc]
         return tuple(str(gate.rules[i]) for i in gate.serving) if gate and self.rules else ()
 
     @classmethod
-    def of(cls, flow: Flow, model: keras.Model, *, rules: bool = False) -> Served:
-        """A served model, checked to fit."""
+    def of(
+        cls, flow: Flow, model: keras.Model, *, rules: bool = False, correction: Sequence[float] | None = None
+    ) -> Served:
+        """A served model, checked to fit.
+
+        Args:
+            flow: what `model` was trained behind.
+            model: compiled or not; its loss, if it has one, tells whether it gives logits.
+            rules: see `Served`.
+            correction: for the prior that it was trained under, see `balance.prior.correction`, zeros if that is the
+                natural one. If its loss is an `AdjustedLoss`, the adjustment is undone as well. None to leave the
+                probabilities as they were learned.
+
+        Raises:
+            PrepkitError: if the model does not take the features of the flow, or does not give one number a class; for
+                a correction of another length; for rules that there are not.
+        """
         if rules and not (flow.entry.gate and flow.entry.gate.serving):
             raise PrepkitError("rules=True, but the recipe has no rules that can be served: begin it with Validate().")
         if not isinstance(model, keras.Model):
             raise PrepkitError(f"attach takes a Keras model, not a {type(model).__name__}.")
-        served = cls(flow_to_text(flow), model, functions_of(flow.stages), rules=rules)
+        label = flow.entry.raw.label
+        classes = len(label.classes) if label else 0
+        whole = full_correction(model, correction, classes)
+        served = cls(flow_to_text(flow), model, functions_of(flow.stages), rules=rules, correction=whole)
         signature = raw_signature(flow.entry.raw)
         row = {n: tf.zeros([1, *t.shape[1:]], t.dtype) for n, t in signature.items()}  # a zero string is ""
         raw = row["x"] if flow.entry.raw.structure == "array" else row
@@ -100,14 +122,12 @@ class Served(keras.Model):  # type: ignore[misc]
         try:
             if isinstance(model, keras.Sequential) and not model.built:
                 model.build((None, *features.shape[1:]))  # rather than for the one row below
-            out = served.probabilities(features)
+            out = model(features)
         except Exception as error:  # whatever a model raises that was made for other features
             got = _shapes(features)
             raise PrepkitError(
                 f"the model does not take one row of this pipeline's features, {got}: {error}"
             ) from error
-        label = flow.entry.raw.label
-        classes = len(label.classes) if label else 0
         if _shapes(out) not in ((1, classes), (1, 1) if classes == 2 else None):
             raise PrepkitError(
                 f"the model gives {_shapes(out)} for one row, but there are {classes} classes: end it with "
@@ -126,9 +146,7 @@ class Served(keras.Model):  # type: ignore[misc]
     def probabilities(self, features: Any, training: bool | None = None) -> Any:
         """Of features that have been transformed already."""
         out = self.model(features, training=training)
-        if self.logits:
-            out = keras.ops.sigmoid(out) if out.shape[-1] == 1 else keras.ops.softmax(out)
-        return out
+        return as_probabilities(out, logits=self.logits, correction=self.correction)
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", **kwargs: Any) -> Any:
         """As Keras has it; `x` may be anything that prepkit reads. Labels in it are ignored."""
@@ -177,7 +195,10 @@ class Served(keras.Model):  # type: ignore[misc]
     def get_config(self) -> dict[str, Any]:
         model = keras.saving.serialize_keras_object(self.model)
         model.pop("compile_config", None)  # a loss of one's own is not needed to serve
-        return {"name": self.name, "flow": self.text, "model": model, "logits": self.logits, "rules": self.rules}
+        settings: dict[str, Any] = {"logits": self.logits, "rules": self.rules}
+        if self.correction is not None:
+            settings["correction"] = list(self.correction)
+        return {"name": self.name, "flow": self.text, "model": model, **settings}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Served:
@@ -186,8 +207,8 @@ class Served(keras.Model):  # type: ignore[misc]
         found = {name: keras.saving.get_registered_object(name, custom_objects) for name in names}
         functions = {name: function for name, function in found.items() if function is not None}
         model = keras.saving.deserialize_keras_object(config["model"])
-        rules = config.get("rules", False)
-        return cls(config["flow"], model, functions, config["logits"], rules, name=config["name"])
+        rules, correction = config.get("rules", False), config.get("correction")  # of later versions
+        return cls(config["flow"], model, functions, config["logits"], rules, correction, name=config["name"])
 
     def build_from_config(self, config: Any) -> None:
         """Nothing to build: the parts are built by themselves."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,12 @@ from prepkit.keras import Served, raw_dataset
 from prepkit.storage import flow_from_text, flow_to_text, functions_of
 
 
-def differences(transformed: Iterable[Any], data: Any, flow: Flow, model: Any) -> dict[str, float]:
+def differences(
+    transformed: Iterable[Any], data: Any, flow: Flow, model: Any, *, correction: Sequence[float] | None = None
+) -> dict[str, float]:
     """The largest absolute difference of each way to compute the features from `transformed`.
 
-    With a model: of each way to compute its probabilities from calling it on `transformed`.
+    With a model: of each way to compute its probabilities, with the correction, from calling it on `transformed`.
     NaN equals NaN, and differs by infinity from a number; strings and ids that differ count as 1.
     """
     batches = list(transformed)
@@ -34,7 +36,7 @@ def differences(transformed: Iterable[Any], data: Any, flow: Flow, model: Any) -
         "saved and loaded": raw.map(again.features),
     }
     out = {name: _largest(reference, _stacked(list(way))) for name, way in ways.items()}
-    return out if model is None else out | _served(batches, data, Served.of(flow, model))
+    return out if model is None else out | _served(batches, data, Served.of(flow, model, correction=correction))
 
 
 def _served(batches: list[Any], data: Any, served: Served) -> dict[str, float]:

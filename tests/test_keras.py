@@ -16,7 +16,10 @@ import pytest
 import tensorflow as tf
 
 import prepkit as pk
+from prepkit.balance.prior import correction, shares
 from prepkit.keras import Served, raw_signature, serving_names
+from prepkit.losses import AdjustedLoss
+from prepkit.parity import differences
 from prepkit.spec import Column, Label, Spec
 
 N = 200
@@ -276,6 +279,135 @@ def test_the_model_may_be_trained_on(trained):
     after = served.predict(frame(), verbose=0)
     assert abs(before - after).max() > 1e-4
     np.testing.assert_allclose(after, expected((fitted, model), frame()), atol=EXACT)
+
+
+# -- another prior ------------------------------------------------------------------------------
+
+CLASSES = {2: ((0.94, 0.06), [[0.0, 0.0], [1.5, 0.5]]), 3: ((0.85, 0.11, 0.04), [[0.0, 0.0], [1.5, 0.0], [-0.5, 1.5]])}
+ROWS = 20_000
+
+
+def gaussians(classes: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Rows of as many Gaussians of variance 1, few of the last, and the true probability of each class."""
+    rng = np.random.default_rng(classes)
+    prior, means = CLASSES[classes]
+    y = rng.choice(classes, ROWS, p=prior)
+    x = rng.normal(size=(ROWS, 2)) + np.array(means)[y]
+    joint = np.log(prior) - ((x[:, None] - np.array(means)) ** 2).sum(2) / 2
+    true = np.exp(joint) / np.exp(joint).sum(1, keepdims=True)
+    return pd.DataFrame({"a": x[:, 0] * 1e3, "b": x[:, 1], "y": y}), true
+
+
+def regression(fitted: pk.FittedPipeline, data: pd.DataFrame, layer: Any, loss: Any, weights: Any = None) -> Any:
+    """A logistic one, which can be exact here, trained on all rows at once until it no longer changes."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([layer])
+    model.compile(keras.optimizers.Adam(0.1), loss)
+    everything = next(iter(fitted.transform(data, batch_size=ROWS)))
+    model.fit(tf.data.Dataset.from_tensors(everything).repeat(150), class_weight=weights, verbose=0)
+    return model
+
+
+WEIGHTED: dict[str, tuple[int, str | None, Any, str]] = {
+    "sigmoid": (1, "sigmoid", "binary_crossentropy", "int"),
+    "one logit": (1, None, keras.losses.BinaryCrossentropy(from_logits=True), "int"),
+    "softmax of two": (2, "softmax", "sparse_categorical_crossentropy", "int"),
+    "softmax, one-hot": (3, "softmax", "categorical_crossentropy", "one_hot"),
+    "logits": (3, None, keras.losses.SparseCategoricalCrossentropy(from_logits=True), "int"),
+}
+
+
+@pytest.mark.parametrize("form", WEIGHTED)
+def test_probabilities_of_weighted_classes_are_true_once_they_are_corrected(form):
+    units, activation, loss, labels = WEIGHTED[form]
+    data, true = gaussians(max(2, units))
+    fitted = pk.Pipeline([pk.Rescale()], labels=labels).fit(data, "y")
+    counts = np.bincount(data["y"])
+    weights = dict(enumerate(ROWS / len(counts) / counts))
+    model = regression(fitted, data, keras.layers.Dense(units, activation), loss, weights)
+    shift = correction(shares(counts), shares([n * weights[i] for i, n in enumerate(counts)]))
+
+    def off(served: Served) -> float:
+        p = served.predict(data, verbose=0, batch_size=ROWS)
+        return float(abs((p if units > 1 else np.hstack([1 - p, p])) - true).mean())
+
+    assert off(Served.of(fitted.flow, model, correction=shift)) < 0.005
+    assert off(Served.of(fitted.flow, model)) > 0.1
+
+
+@pytest.mark.parametrize("loss", [AdjustedLoss(np.log((0.94, 0.06))), AdjustedLoss((0.0, 0.0), (0.06, 0.94))])
+def test_what_the_loss_adjusted_is_undone_with_the_correction(loss):
+    data, true = gaussians(2)
+    fitted = pk.Pipeline([pk.Rescale()]).fit(data, "y")
+    model = regression(fitted, data, keras.layers.Dense(1, "sigmoid"), loss)
+    undone, left = (Served.of(fitted.flow, model, correction=c) for c in ((0.0, 0.0), None))
+    assert abs(undone.predict(data, verbose=0, batch_size=ROWS)[:, 0] - true[:, 1]).mean() < 0.005
+    equal = true / (0.94, 0.06)  # as they were, if both classes were as frequent
+    assert (
+        abs(left.predict(data, verbose=0, batch_size=ROWS)[:, 0] - (equal / equal.sum(1, keepdims=True))[:, 1]).mean()
+        < 0.02
+    )
+
+
+SHIFTS = {1: (0.5, -2.0), 2: (0.5, -2.0), 3: (1.0, 0.0, -3.0)}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_corrected_probabilities_agree_whichever_way_they_are_computed(form):
+    classes, units, activation, loss = FORMS[form]
+    data, shift = frame(classes)[["a_b", "hours per week", "y"]], SHIFTS[units]
+    fitted = pk.Pipeline([pk.Rescale()]).fit(data, "y")
+    model = network(units, activation, loss)
+    features = next(iter(fitted.transform(data, batch_size=N)))[0]
+    plain, served = Served.of(fitted.flow, model), Served.of(fitted.flow, model, correction=shift)
+    before, after = (s.probabilities(features).numpy().astype(float) for s in (plain, served))
+    if units == 1:
+        before, after = (np.hstack([1 - p, p]) for p in (before, after))
+    odds = before[:, 1:] / before[:, :1] * np.exp(np.subtract(shift[1:], shift[0]))
+    np.testing.assert_allclose(after[:, 1:] / after[:, :1], odds, rtol=1e-4)
+    found = differences([features], data, fitted.flow, model, correction=shift)
+    assert len(found) == 8
+    assert max(found.values()) <= EXACT
+
+
+def test_parity_is_that_of_the_corrected_probabilities(monkeypatch):
+    data = frame(2)[["a_b", "y"]]
+    fitted = pk.Pipeline([pk.Rescale()]).fit(data, "y")
+    compared = []
+    monkeypatch.setattr("prepkit.parity._served", lambda batches, data, served: compared.append(served) or {})
+    differences(
+        [b[0] for b in fitted.transform(data)], data, fitted.flow, network(1, "sigmoid", None), correction=(1, 0)
+    )
+    assert compared[0].correction == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("none", [None, (0.0, 0.0, 0.0), (2.0, 2.0, 2.0)])
+def test_without_a_correction_not_a_bit_changes(trained, none):
+    fitted, model = trained
+    features = next(iter(fitted.transform(frame())))[0]
+    served = Served.of(fitted.flow, model, correction=none)
+    np.testing.assert_array_equal(served.probabilities(features), model(features))
+    assert "correction" not in served.get_config()
+    logits = network(3, None, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    given = Served.of(fitted.flow, logits, correction=none).probabilities(features)
+    np.testing.assert_array_equal(given, keras.ops.softmax(logits(features)))
+
+
+def test_a_correction_is_saved_and_models_saved_without_one_are_read(trained):
+    fitted, model = trained
+    config = Served.of(fitted.flow, model, correction=(1.0, 0.0, 0.5)).get_config()
+    assert json.loads(json.dumps(config["correction"])) == [1.0, 0.0, 0.5]
+    assert Served.from_config(config).correction == (1.0, 0.0, 0.5)
+    del config["correction"]
+    assert Served.from_config(config).correction is None
+
+
+def test_a_correction_of_other_classes_is_refused(trained):
+    fitted, model = trained
+    with pytest.raises(pk.PrepkitError, match="one finite number for each of the 3 classes"):
+        Served.of(fitted.flow, model, correction=(0.0, 1.0))
+    with pytest.raises(pk.PrepkitError, match=r"the model gives \(1, 4\) .* are 3 classes"):
+        Served.of(fitted.flow, network(4, "softmax", None), correction=(0.0, 1.0, 2.0))
 
 
 # -- structures ---------------------------------------------------------------------------------
