@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from prepkit.errors import PrepkitError
 from prepkit.source.base import RawChunk, RawColumn, Source, column_of, weights_of, without_views
+from prepkit.source.part import filtered
 
 THREADED = 2**20  # cells of a frame from which on a second thread pays
 
@@ -71,6 +72,18 @@ class Table(Source):
             raise PrepkitError(f"{self.name} has no column but the label {label!r}: there is nothing to learn from.")
         table = Table(columns, label=y, weight=self._chunk.weight, name=self.name)
         table.label = label
+        return table
+
+    def filtered(self, keep: np.ndarray, name: str) -> Table:
+        """The rows where `keep`, bool (rows,), says so, in their order, under another name for messages.
+
+        Raises:
+            PrepkitError: if there are none.
+        """
+        chunk = filtered(self._chunk, keep)
+        parts: dict[str, Any] = {"matrix": chunk.matrix, "label": chunk.label, "weight": chunk.weight}
+        table = Table(chunk.columns, **parts, structure=self.structure, name=name)
+        table.label = self.label
         return table
 
 

@@ -248,3 +248,17 @@ def test_a_label_that_is_not_there_is_refused_unless_it_need_not_be():
     assert chunk.label is None
     with pytest.raises(pk.PrepkitError, match="DataFrame has no column but the label 'a': there is nothing to learn"):
         as_source(frame[["a"]], "a")
+
+
+# -- some rows ---------------------------------------------------------------------------------------
+
+
+def test_some_rows_of_a_table_are_a_table():
+    table = as_source({"x": [1.5, 2.5, 3.5], "word": ["p", None, "q"], "y": [0, 1, 0]}, "y")
+    part = table.filtered(np.array([True, False, True]), "two rows")
+    (chunk,) = part.chunks()
+    assert [listed(column) for column in (*chunk.columns.values(), chunk.label)] == [[1.5, 3.5], ["p", "q"], [0, 0]]
+    assert (part.n_rows, part.label, part.name, part.structure) == (2, "y", "two rows", "columns")
+    assert table.n_rows == 3
+    with pytest.raises(pk.PrepkitError, match="no rows has no rows: nothing to prepare."):
+        table.filtered(np.zeros(3, bool), "no rows")
