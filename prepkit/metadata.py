@@ -33,6 +33,16 @@ from prepkit.storage import learned_to_json, stage_settings, stage_to_json
 
 UNLABELLED, DOUBTED = "label missing", "label doubted"
 REPEATED, SYNTHETIC = "repeated", "synthetic"
+TUPLES = (
+    "feature_names",
+    "class_names",
+    "counts_before",
+    "counts_cleaned",
+    "counts",
+    "prior",
+    "training_prior",
+    "notes",
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,8 @@ class Ledger:
         dropped: rows that a training stage left out, by reason.
         row_numbers: the first 1,000 row numbers (from 0, in order of reading) of each reason.
         added: what an epoch has beyond them: rows "repeated", and "synthetic" ones.
-        validation: rows that `prepare` has set aside for validation before; they are not among those read.
+        validation: rows that `prepare` has set aside for validation before, which are not among those read; None where
+            a stream was split, of which they are not counted.
 
     Example:
         >>> print(Ledger(1000, 990, {"label missing": 10}, {}, {"label missing": (3, 4)}))
@@ -78,12 +89,14 @@ class Ledger:
     dropped: Mapping[str, int]
     row_numbers: Mapping[str, tuple[int, ...]]
     added: Mapping[str, int] = field(default_factory=dict)
-    validation: int = 0
+    validation: int | None = 0
 
     def __str__(self) -> str:
         reasons = [f"{n:,} {why}" for why, n in (*self.refused.items(), *self.dropped.items())]
         reasons += [f"{n:,} {why} in addition" for why, n in self.added.items()]
-        reasons += [f"{self.validation:,} more set aside for validation"] * bool(self.validation)
+        if self.validation != 0:
+            n = "uncounted" if self.validation is None else f"{self.validation:,}"
+            reasons.append(f"{n} more set aside for validation")
         return f"{self.rows_in:,} rows in, {self.trained:,} trained" + "".join(f", {r}" for r in reasons)
 
 
@@ -104,6 +117,7 @@ class Metadata:
         counts: rows of each class in an epoch.
         prior: share of each class once labels are cleaned and before classes are rebalanced, summing to 1.
         training_prior: share of each class that the network sees: rows in an epoch, times the weight of their class.
+        notes: what a sampler has to tell, as that it looked at fewer neighbours.
         class_weight: for `model.fit(class_weight=...)`: as the recipe's Rebalance says, else 1.0 for every class.
             Dense, with mean 1 over the rows. None where the dataset has weights, into which it is multiplied.
         advice: units, activation, loss and initial bias of the last layer.
@@ -139,6 +153,7 @@ class Metadata:
     counts: tuple[int, ...]
     prior: tuple[float, ...]
     training_prior: tuple[float, ...]
+    notes: tuple[str, ...]
     class_weight: Mapping[int, float] | None
     advice: Advice
     vocabulary_sizes: Mapping[str, int]
@@ -182,15 +197,7 @@ class Metadata:
     def from_json(cls, text: str) -> Metadata:
         """The other way round."""
         data: dict[str, Any] = json.loads(text)
-        for name in (
-            "feature_names",
-            "class_names",
-            "counts_before",
-            "counts_cleaned",
-            "counts",
-            "prior",
-            "training_prior",
-        ):
+        for name in TUPLES:
             data[name] = tuple(data[name])
         data["validation"] = tuple({**rule, "examples": tuple(rule["examples"])} for rule in data["validation"])
         data["spec_in"], data["spec_out"] = Spec.from_json(data["spec_in"]), Spec.from_json(data["spec_out"])
@@ -243,6 +250,7 @@ def describe(stages: Sequence[Stage[Any]], labels: str, flow: Flow, found: Fit) 
         class_names=label.class_names,
         counts_before=counts,
         **_by_class(stages, label, labels, counts),
+        notes=(),
         vocabulary_sizes={c.name: len(c.categories or ()) for c in flow.spec_out.columns if c.kind == "id"},
         missing_cells={name: n for name, n in found.missing_cells.items() if n},
         batch_size=None,
@@ -294,6 +302,7 @@ def rebalanced(metadata: Metadata, stages: Sequence[Stage[Any]], outcome: Outcom
     return replace(
         metadata,
         **_by_class(stages, label, metadata.labels, metadata.counts_cleaned, outcome.counts),
+        notes=outcome.notes,
         ledger=replace(ledger, trained=trained, dropped=dropped, row_numbers=numbers, added=added),
     )
 

@@ -163,6 +163,10 @@ class Pipeline:
             source, validation = split.train, split.validation
         fitted = recipe._fit(source, label, kinds or {}, spec)
         _refuse_missing(fitted)
+        if split is not None:
+            n = None if split.rows is None else len(split.rows[1])
+            ledger = replace(fitted.metadata.ledger, validation=n)
+            fitted = replace(fitted, metadata=replace(fitted.metadata, ledger=ledger))
         held_out = None if validation is None else fitted.transform(validation, batch_size)
         prepared = prepare(fitted, source, batch_size, seed)
         rows = None if split is None or split.rows is None else split.rows[0]

@@ -163,6 +163,7 @@ class _Training:
         except PrepkitError as error:
             raise at_stage(stages.index(stage), stages, error) from error
         outcome = of_rows(made.rows, made.labels, numbers, len(label.classes), f"left out by {stage.sampler}")
+        outcome = replace(outcome, notes=(made.note,) if made.note else ())
         fitted = replace(fitted, metadata=rebalanced(fitted.metadata, stages, outcome))
         if (made.rows >= 0).all():
             arrays = {name: x[made.rows] for name, x in rows.items()}

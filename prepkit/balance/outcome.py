@@ -21,6 +21,7 @@ class Outcome:
         left_out: rows that an epoch does not have.
         left_out_rows: int64, their numbers, where they are the same ones in each epoch.
         reason: why they are left out.
+        notes: what else is to be known.
     """
 
     counts: tuple[int, ...]
@@ -29,6 +30,7 @@ class Outcome:
     left_out: int = 0
     left_out_rows: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     reason: str = SPARED
+    notes: tuple[str, ...] = ()
 
 
 def of_targets(counts: Sequence[int], targets: Sequence[int]) -> Outcome:
