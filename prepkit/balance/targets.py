@@ -28,17 +28,24 @@ def targets(stage: Rebalance, counts: Sequence[int], class_names: Sequence[str])
         (100, 50)
     """
     strategy = stage.sampling_strategy
-    if isinstance(strategy, Mapping):
-        return _given(stage, numbered(strategy, class_names, "sampling_strategy"), counts, class_names)
     over = stage.kind == OVERSAMPLE
+    if isinstance(strategy, Mapping):
+        asked = numbered(strategy, class_names, "sampling_strategy")
+        check_counts(stage.kind, over, asked, counts, class_names)
+        return tuple(asked.get(i, n) for i, n in enumerate(counts))
     n = np.asarray(counts, np.int64)
     present = np.flatnonzero(n)
+    if len(present) < 2:
+        return tuple(int(rows) for rows in n)
     largest, smallest = int(present[n[present].argmax()]), int(present[n[present].argmin()])
     if isinstance(strategy, str):
         aim = np.full_like(n, n[largest] if over else n[smallest])
     else:
-        aim = np.full_like(n, int(n[largest] * strategy) if over else int(n[smallest] / strategy))
-        _check_ratio(stage, float(strategy), n, largest, smallest)
+        assert isinstance(strategy, float)
+        ratio, most, least = strategy, int(n[largest]), int(n[smallest])
+        aim = np.full_like(n, int(most * ratio) if over else int(min(least / ratio, most + 1)))  # most + 1 for infinity
+        if (int(most * ratio - least) <= 0) if over else (aim[0] > most):
+            raise _refused(stage.kind, ratio, least / most)
     chosen = set(present.tolist())
     if strategy in ("minority", "majority"):
         chosen &= {smallest if strategy == "minority" else largest}
@@ -48,31 +55,37 @@ def targets(stage: Rebalance, counts: Sequence[int], class_names: Sequence[str])
     return tuple(out)
 
 
-def _check_ratio(stage: Rebalance, ratio: float, n: np.ndarray, largest: int, smallest: int) -> None:
-    now = n[smallest] / n[largest]
-    if now >= ratio and len(n[n > 0]) > 1:
-        other = "take rows away" if stage.kind == OVERSAMPLE else "make rows"
-        raise PrepkitError(
-            f"Rebalance: sampling_strategy={ratio:g}, but the smallest class is {now:.3g} of the largest already, so "
-            f"that {stage.kind} would have to {other}: give a ratio above {now:.3g}, or leave the stage out."
-        )
+def _refused(kind: str, ratio: float, now: float) -> PrepkitError:
+    other = "take rows away" if kind == OVERSAMPLE else "make rows"
+    return PrepkitError(
+        f"Rebalance: sampling_strategy={ratio:g}, but the smallest class is {now:.3g} of the largest already, so "
+        f"that {kind} would have to {other}: give a ratio above {now:.3g}, or leave the stage out."
+    )
 
 
-def _given(
-    stage: Rebalance, asked: Mapping[int, int], counts: Sequence[int], class_names: Sequence[str]
-) -> tuple[int, ...]:
-    out = list(counts)
+def check_counts(
+    name: str, over: bool, asked: Mapping[int, int], counts: Sequence[int], class_names: Sequence[str]
+) -> None:
+    """Refuse rows of a class that cannot be reached.
+
+    Args:
+        name: of what resamples.
+        over: whether it adds rows; else it takes rows away.
+        asked: rows by class number.
+        counts: rows of each class that there are, in the order of `class_names`.
+        class_names: of all classes.
+
+    Raises:
+        PrepkitError: for a class without rows, or with more, or fewer, than are asked for.
+    """
     for i, rows in asked.items():
         if not counts[i]:
             raise PrepkitError(
                 f"Rebalance: class {class_names[i]!r} has no training rows, so none can be repeated or left out: take "
                 "it out of sampling_strategy."
             )
-        if (rows < counts[i]) if stage.kind == OVERSAMPLE else (rows > counts[i]):
-            bound = "at least" if stage.kind == OVERSAMPLE else "at most"
+        if (rows < counts[i]) if over else (rows > counts[i]):
             raise PrepkitError(
                 f"Rebalance: sampling_strategy asks for {rows:,} rows of class {class_names[i]!r}, which has "
-                f"{counts[i]:,}: {stage.kind} needs {bound} that many."
+                f"{counts[i]:,}: {name} needs {'at least' if over else 'at most'} that many."
             )
-        out[i] = rows
-    return tuple(out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, Literal
@@ -16,7 +16,7 @@ from prepkit.core import TrainingStage, did_you_mean, one_of
 from prepkit.errors import PrepkitError
 
 Weighting = Literal["balanced", "sqrt", "effective"]
-Strategy = str | float | Mapping[Any, int]
+Strategy = str | float | Mapping[Any, int] | Sequence[Any]
 
 CLASS_WEIGHT, OVERSAMPLE, UNDERSAMPLE = "class_weight", "oversample", "undersample"
 KINDS = (CLASS_WEIGHT, OVERSAMPLE, UNDERSAMPLE)
@@ -62,7 +62,7 @@ class Rebalance(TrainingStage):
         sampling_strategy: what resampling aims at, in imbalanced-learn's words: "auto" or "balanced" (all classes as
             large as the largest, or, for "undersample", as the smallest), "minority", "majority", "not minority",
             "not majority", "all"; a ratio of smallest to largest class, above 0 and up to 1, which every class is
-            brought to; or rows by class, {class: rows}.
+            brought to; or rows by class, {class: rows}. Samplers that clean take a list of classes, too.
         balanced_batches: for "oversample" and "undersample": whether the classes have the same shares in every batch
             as in the epoch, to within two rows; in a stream, as far as a window of rows has them.
         class_weight: how weights follow from the counts n of rows, those after cleaning and resampling: "balanced",
@@ -176,6 +176,11 @@ class Rebalance(TrainingStage):
                 raise PrepkitError(f"Rebalance: {name}={getattr(self, name)!r}: give True or False.")
         if self.params is not None and not isinstance(self.params, Mapping):
             raise PrepkitError(f"Rebalance: params={self.params!r}: give a dict, as in {{'k_neighbors': 3}}.")
+        params = self.params or {}
+        if "sampling_strategy" in params:
+            raise PrepkitError("Rebalance: sampling_strategy is a setting of Rebalance itself: take it out of params.")
+        plain = {k: _by_class(v, k) if isinstance(v, Mapping) else _plain(v) for k, v in params.items()}
+        object.__setattr__(self, "params", plain or None)
 
     def _check_weights(self) -> None:
         beta: Any = self.beta
@@ -190,8 +195,8 @@ class Rebalance(TrainingStage):
                     f"Rebalance: class_weight of {name!r} is {weight!r}: give a finite number above 0; to leave a "
                     "class out, filter its rows before."
                 )
-        weights = {_class(name): float(weight) for name, weight in self.class_weight.items()}
-        object.__setattr__(self, "class_weight", weights)
+        weights = _by_class(self.class_weight, "class_weight")
+        object.__setattr__(self, "class_weight", {name: float(weight) for name, weight in weights.items()})
 
     def _check_strategy(self) -> None:
         strategy: Any = self.sampling_strategy
@@ -201,18 +206,23 @@ class Rebalance(TrainingStage):
                     raise PrepkitError(
                         f"Rebalance: sampling_strategy of {name!r} is {rows!r}: give a whole number of rows, 1 or more."
                     )
-            plain = {_class(name): int(rows) for name, rows in strategy.items()}
-            object.__setattr__(self, "sampling_strategy", plain)
+            plain = _by_class(strategy, "sampling_strategy")
+            object.__setattr__(self, "sampling_strategy", {name: int(rows) for name, rows in plain.items()})
         elif isinstance(strategy, str):
             one_of(strategy, STRATEGIES, "Rebalance: sampling_strategy")
             wrong = {OVERSAMPLE: "majority", UNDERSAMPLE: "minority"}.get(self.kind if self.draws else "")
             if strategy == wrong:
                 raise PrepkitError(f"Rebalance: {self.kind} cannot aim at the {wrong} class: leave it out.")
-        elif self.draws and not (_is_number(strategy) and 0 < strategy <= 1):
+        elif isinstance(strategy, list | tuple) and self.samples:
+            object.__setattr__(self, "sampling_strategy", [str(name) for name in strategy])
+        elif not (_is_number(strategy) and 0 < strategy <= 1):
             raise PrepkitError(
                 f"Rebalance: sampling_strategy={strategy!r}: give a ratio of smallest to largest class, above 0 and up "
-                f"to 1, rows by class, or one of {', '.join(map(repr, STRATEGIES))}."
+                f"to 1, rows by class, or one of {', '.join(map(repr, STRATEGIES))}; for samplers that clean, a list "
+                "of the classes that they may take rows of."
             )
+        else:
+            object.__setattr__(self, "sampling_strategy", float(strategy))
 
 
 def is_unsaved(kind: str) -> bool:
@@ -238,9 +248,17 @@ def sampler_of(stage: Rebalance) -> Any:
     return made(**own, **(stage.params or {}))
 
 
-def _class(name: Any) -> Any:
-    """A class as JSON has it, without numpy's types."""
-    return name.item() if hasattr(name, "item") else name
+def _by_class(values: Mapping[Any, Any], setting: str) -> dict[str, Any]:
+    """The same by the names of classes, as JSON has keys: a recipe that is read again equals the one written."""
+    out = {str(name): _plain(value) for name, value in values.items()}
+    if len(out) < len(values):
+        raise PrepkitError(f"Rebalance: {setting}={values!r} names a class twice: keep one of them.")
+    return out
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it, without numpy's types."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _is_number(value: Any) -> bool:
@@ -248,8 +266,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return all(_is_plain(v) for v in value.values())
+    if isinstance(value, Mapping | list | tuple):
+        return all(map(_is_plain, value.values() if isinstance(value, Mapping) else value))
     return value is None or isinstance(value, str | bool | Integral | Real)
 
 
