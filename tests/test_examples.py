@@ -47,7 +47,9 @@ def test_imbalance():
     assert r["scaled, balanced"]["recall"] > 0.5
     assert r["scaled, balanced"]["balanced accuracy"] > r["scaled"]["balanced accuracy"] + 0.1
     assert r["scaled, balanced"]["accuracy"] < r["raw"]["accuracy"]  # the price
-    assert r["scaled"]["at 0.1"] > r["scaled"]["balanced accuracy"] + 0.1  # another way there
+    assert r["scaled"]["moved"] > r["scaled"]["balanced accuracy"] + 0.1  # another way there
+    assert r["scaled, balanced"]["log-loss"] > r["scaled"]["log-loss"] + 0.2
+    assert r["scaled, balanced"]["as served"] < r["scaled"]["log-loss"] + 0.02
 
 
 def test_random_labels():
