@@ -362,12 +362,18 @@ def weights_by_class(stages: Sequence[Stage[Any]], counts: Sequence[int], names:
 
 
 def _settings(stage: Stage[Any]) -> list[Any]:
-    """What a stage is, its reason aside; a function by its name, for its address is another in each process."""
+    """What a stage is, its reason aside."""
     if isinstance(stage, Validate):
         return [type(stage).__name__, stage_to_json(stage, code=False)]
     settings = {n: v for n, v in stage_settings(stage).items() if n != "reason"}
-    named = {n: getattr(v, "__name__", type(v).__name__) if callable(v) else v for n, v in settings.items()}
-    return [type(stage).__name__, named]
+    return [type(stage).__name__, {n: _by_name(v) for n, v in settings.items()}]
+
+
+def _by_name(setting: Any) -> Any:
+    """A function, or a sampler of one's own, by its name, for its address is another in each process."""
+    if callable(setting) or repr(setting) == object.__repr__(setting):
+        return getattr(setting, "__name__", type(setting).__name__)
+    return setting
 
 
 def _learned(i: int, state: Any) -> tuple[Any, Any]:

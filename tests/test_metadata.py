@@ -20,6 +20,7 @@ from sklearn.utils.class_weight import compute_class_weight
 import prepkit as pk
 from prepkit.metadata import Ledger, Metadata, advise
 from prepkit.spec import Label
+from tests import imbalanced
 
 RECIPE = pk.Pipeline([pk.Datetime(), pk.Impute(indicator=True), pk.Rescale(), pk.OneHot(), pk.Rebalance()])
 
@@ -326,3 +327,124 @@ def test_the_ledger_lists_the_first_thousand_rows():
         ledger = pk.Pipeline([]).fit(source, "y" if source is data else None).metadata.ledger
         assert (ledger.rows_in, ledger.trained, ledger.refused) == (5000, 2500, {"label missing": 2500})
         assert ledger.row_numbers["label missing"] == tuple(i for i in range(2002) if i % 4 > 1)[:1000]
+
+
+# -- what rebalancing does to the priors ---------------------------------------------------------
+
+NATURAL = np.array([155.0, 25.0])  # rows of each class, labelled
+KINDS: dict[str, tuple[list[pk.Rebalance], Any]] = {  # and rows times weight that the network sees
+    "nothing": ([], NATURAL),
+    "class_weight": ([pk.Rebalance()], [1, 1]),
+    "sqrt": ([pk.Rebalance(class_weight="sqrt")], NATURAL**0.5),
+    "effective": ([pk.Rebalance(class_weight="effective", beta=0.9)], NATURAL / (1 - 0.9**NATURAL)),
+    "given": ([pk.Rebalance(class_weight={"yes": 2})], NATURAL * [1, 2]),
+    "folded": ([pk.Rebalance(as_sample_weight=True)], [1, 1]),
+    "oversample": ([pk.Rebalance("oversample")], [155, 155]),
+    "ratio": ([pk.Rebalance("oversample", sampling_strategy=0.5)], [155, 77]),
+    "counts": ([pk.Rebalance("oversample", sampling_strategy={"yes": 100})], [155, 100]),
+    "undersample": ([pk.Rebalance("undersample", sampling_strategy=0.5)], [50, 25]),
+    "SMOTE": ([pk.Rebalance("SMOTE", sampling_strategy=0.8)], [155, 124]),
+    "both": (
+        [pk.Rebalance("oversample", sampling_strategy=0.5), pk.Rebalance(with_resampling=True)],
+        [1, 1],
+    ),
+    "both, given": (
+        [pk.Rebalance("undersample"), pk.Rebalance(class_weight={"yes": 3}, with_resampling=True)],
+        [25, 75],
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def balanced() -> dict[str, pk.Prepared]:
+    """By each kind, in one batch an epoch."""
+    data = imbalanced.frame()
+    out = {}
+    for kind, (stages, _) in KINDS.items():
+        recipe = pk.Pipeline([pk.Drop("id"), pk.Rescale(), pk.OneHot(), *stages])
+        out[kind] = recipe.prepare(data, "y", batch_size=512, labels="one_hot" if kind == "sqrt" else "int")
+    return out
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_priors_and_what_follows_from_them_by_hand(kind, balanced):
+    m, seen = balanced[kind].metadata, np.array(KINDS[kind][1], float)
+    seen /= seen.sum()
+    assert m.counts_before == m.counts_cleaned == tuple(NATURAL)
+    assert m.prior == pytest.approx(NATURAL / NATURAL.sum())
+    assert m.training_prior == pytest.approx(seen)
+    assert m.logit_adjustment == pytest.approx(np.log(seen))
+    assert m.focal_alpha == pytest.approx(seen[::-1])
+    bias = np.log(seen) if kind == "sqrt" else [np.log(seen[1] / seen[0])]
+    assert m.initial_bias == m.advice.initial_bias == pytest.approx(bias)
+    assert balanced[kind].pipeline.correction == pytest.approx(np.log(NATURAL / NATURAL.sum() / seen))
+    assert imbalanced.adds_up(m)
+    assert m.steps_per_epoch == 1
+
+
+@pytest.mark.parametrize("kind", ["oversample", "both", "folded", "sqrt"])
+def test_an_untrained_model_with_the_initial_bias_predicts_what_the_network_sees(kind, balanced):
+    """The weighted mean of the labels of an epoch, and its weighted loss is the entropy of that."""
+    prepared = balanced[kind]
+    advice, prior = prepared.metadata.advice, np.array(prepared.metadata.training_prior)
+    bias = keras.initializers.Constant(advice.initial_bias)
+    model = keras.Sequential([keras.layers.Dense(advice.units, advice.activation, True, "zeros", bias)])
+    model.compile(keras.optimizers.SGD(0.0), advice.loss)
+    ((x, *_),) = prepared.dataset.as_numpy_iterator()
+    p = model.predict(x[:3], verbose=0)
+    np.testing.assert_allclose(p, np.broadcast_to(prior[-p.shape[1] :], p.shape), rtol=1e-5)
+    fit = model.fit(prepared.dataset, class_weight=prepared.metadata.class_weight, shuffle=False, verbose=0)
+    assert fit.history["loss"][0] == pytest.approx(-(prior * np.log(prior)).sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rebalanced_metadata_as_json_and_back(kind, balanced):
+    for metadata in (balanced[kind].metadata, balanced[kind].pipeline.metadata):
+        again = Metadata.from_json(metadata.to_json())
+        assert again == metadata
+        assert again.to_json() == metadata.to_json()
+        assert (again.logit_adjustment, again.focal_alpha) == (metadata.logit_adjustment, metadata.focal_alpha)
+
+
+def test_what_is_only_fitted_knows_what_epochs_will_be_made_of(balanced):
+    """Of stages that draw rows; of a sampler, only once it is run."""
+    recipe = balanced["ratio"].pipeline.recipe
+    assert recipe.fit(imbalanced.frame(), "y").metadata == balanced["ratio"].pipeline.metadata
+    fitted = balanced["SMOTE"].pipeline.recipe.fit(imbalanced.frame(), "y").metadata
+    assert fitted.counts == fitted.counts_before
+    assert fitted.training_prior == fitted.prior
+
+
+def test_fingerprints_of_recipes_that_rebalance(balanced):
+    by_one_stage = [balanced[kind].metadata for kind, (stages, _) in KINDS.items() if len(stages) == 1]
+    assert len({metadata.data_fingerprint for metadata in by_one_stage}) == 1
+    assert len({p.metadata.recipe_fingerprint for p in balanced.values()}) == len(KINDS)
+
+
+class Same:
+    """A sampler of one's own."""
+
+    def fit_resample(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return x, y
+
+
+def test_the_fingerprint_of_a_sampler_of_ones_own_does_not_depend_on_where_it_is_in_memory():
+    data = {"x": [1.0, 2.0, 3.0, 4.0], "y": [0, 0, 0, 1]}
+
+    def fingerprint(sampler: Any, **settings: Any) -> str:
+        return pk.Pipeline([pk.Rebalance(sampler, **settings)]).fit(data, "y").metadata.recipe_fingerprint
+
+    assert fingerprint(Same()) == fingerprint(Same(), reason="of no matter") != fingerprint("SMOTE")
+
+
+LEDGERS = {
+    "oversample": "200 rows in, 180 trained, 20 label missing, 130 repeated in addition",
+    "undersample": ("200 rows in, 75 trained, 20 label missing, 105 left out by undersampling, others in each epoch"),
+    "SMOTE": "200 rows in, 180 trained, 20 label missing, 99 synthetic in addition",
+    "class_weight": "200 rows in, 180 trained, 20 label missing",
+}
+
+
+@pytest.mark.parametrize("kind", LEDGERS)
+def test_the_ledger_of_rebalanced_rows_reads_well(kind, balanced):
+    assert str(balanced[kind].metadata.ledger) == LEDGERS[kind]
