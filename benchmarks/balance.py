@@ -8,12 +8,12 @@ storms by storm; rows that are equal, and classes of fewer than 10 rows, left ou
 `pk.recommend` chooses, and the same plain Keras network: 128-128 ReLU, Adam 1e-3, batches of 256, its end as
 `metadata` advises. `abalone19` is not shipped: it is used with --data, where `abalone19.csv` is in DIR.
 
-All kinds may take the same number of updates, in rounds of as many as an epoch of the untouched training rows has (at least
-10): an epoch of oversampled rows has up to 9 times as many, one of undersampled rows may have a single one. Training
-ends after 60 rounds, or 8 without a gain, and the best round counts: that of the least log-loss on the validation rows
-*of the corrected probabilities*. Uncorrected, the log-loss on rows of the natural prior is the worse the more a network
-has learned of the prior that it is trained on, so that it would stop the rebalanced kinds too early; without
-rebalancing the two are the same.
+All kinds may take the same number of updates, in rounds of as many as an epoch of the untouched training rows has, 10
+at the least: an epoch of oversampled rows has up to 9 times as many, one of undersampled rows may have a single one.
+Training ends after 60 rounds, or 8 without a gain, and the best round counts: that of the least log-loss on the
+validation rows *of the corrected probabilities*. Uncorrected, the log-loss on rows of the natural prior is the worse
+the more a network has learned of the prior that it is trained on, so that it would stop the rebalanced kinds too early;
+without rebalancing the two are the same.
 
 On the test rows, for the probabilities that the network says (no suffix) and for those corrected for the prior
 (`_corrected`, no second training):
@@ -27,8 +27,8 @@ ece                 expected calibration error: the mean over the rows of |accur
                     of modern neural networks, https://proceedings.mlr.press/v70/guo17a.html, equation 3).
 
 `recall_moved` and `balanced_accuracy_moved` are of decisions by the corrected probability divided by the prior: what
-moving the threshold does, without or on top of rebalancing. `adjusted_loss`, for which classes are not rebalanced, moves
-it within the loss: corrected, it is "nothing" but for rounding.
+moving the threshold does, without or on top of rebalancing. `adjusted_loss`, for which no class is rebalanced, moves it
+within the loss: corrected, it is "nothing" but for rounding.
 
 Differences are to "nothing" with the same set and seed; their standard errors are over the seeds. Results of
 (set, kind, seed) that are in the output already are not run again.
