@@ -73,7 +73,7 @@ def as_probabilities(out: Any, *, logits: bool = False, correction: Sequence[flo
         return keras.ops.sigmoid(out) if single else keras.ops.softmax(out)
     if correction is None:
         return out
-    # In float64, for a factor of one in a million, twice, would leave few digits of small probabilities.
+    # In float64: of float32, exp(-104) is 0, and so would be all of a row that was certain of the other class.
     factor = np.exp(np.asarray(correction, np.float64) - max(correction))
     p = tf.cast(out, tf.float64)
     p = factor * (tf.concat([1 - p, p], -1) if single else p)

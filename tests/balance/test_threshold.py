@@ -73,6 +73,12 @@ def test_it_is_the_middle_between_two_probabilities_nearest_to_a_half(rows):
     assert abs(best_threshold(y, p) - 0.5) == min(abs(m - 0.5) for m in good)
 
 
+def test_scores_that_are_equal_but_for_rounding_are_equal():
+    """1/6 of one class, and 4/6 less 1/2: as floating-point numbers, the first is the larger."""
+    y, p = np.array([1, 1, 1, 1, 0, 1, 1, 0]), np.array([0.9, 0.6, 0.6, 0.6, 0.6, 0.2, 0.2, 0.2])
+    assert best_threshold(y, p) == pytest.approx(0.4)
+
+
 @settings(max_examples=12)
 @given(BOTH)
 def test_a_function_finds_as_good_a_one(rows):
