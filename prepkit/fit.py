@@ -56,7 +56,8 @@ class Fit:
 
 
 def at_stage(i: int, stages: Sequence[Stage[Any]], error: PrepkitError) -> PrepkitError:
-    return PrepkitError(f"in stage {i + 1} of {len(stages)} ({type(stages[i]).__name__}): {error}")
+    name = type(stages[i]).__name__
+    return PrepkitError(f"in stage {i + 1} of {len(stages)} ({name}): {str(error).removeprefix(f'{name}: ')}")
 
 
 def coded_columns(

@@ -75,7 +75,7 @@ class Ledger:
         dropped: rows that a training stage left out, by reason.
         row_numbers: the first 1,000 row numbers (from 0, in order of reading) of each reason.
         added: what an epoch has beyond them: rows "repeated", and "synthetic" ones.
-        validation: rows that `prepare` has set aside for validation before, which are not among those read; None where
+        held_out: rows that `prepare` has set aside for validation before, which are not among those read; None where
             a stream was split, of which they are not counted.
 
     Example:
@@ -89,13 +89,13 @@ class Ledger:
     dropped: Mapping[str, int]
     row_numbers: Mapping[str, tuple[int, ...]]
     added: Mapping[str, int] = field(default_factory=dict)
-    validation: int | None = 0
+    held_out: int | None = 0
 
     def __str__(self) -> str:
         reasons = [f"{n:,} {why}" for why, n in (*self.refused.items(), *self.dropped.items())]
         reasons += [f"{n:,} {why} in addition" for why, n in self.added.items()]
-        if self.validation != 0:
-            n = "uncounted" if self.validation is None else f"{self.validation:,}"
+        if self.held_out != 0:
+            n = "uncounted" if self.held_out is None else f"{self.held_out:,}"
             reasons.append(f"{n} more set aside for validation")
         return f"{self.rows_in:,} rows in, {self.trained:,} trained" + "".join(f", {r}" for r in reasons)
 

@@ -22,7 +22,7 @@ from prepkit.features.text import Text
 from prepkit.fit import fit
 from prepkit.fitted import FittedPipeline, whole
 from prepkit.flow import Flow
-from prepkit.metadata import Metadata, describe
+from prepkit.metadata import Metadata, describe, drawn
 from prepkit.prepared import Prepared
 from prepkit.rows.clean_labels import CleanLabels
 from prepkit.rows.rebalance import Rebalance
@@ -30,7 +30,7 @@ from prepkit.source import RawChunk, Source, as_source
 from prepkit.source.reader import Reader, infer
 from prepkit.spec import Kind, Spec
 from prepkit.split import parted
-from prepkit.training import from_arrays, from_reader, prepare, resampled
+from prepkit.training import from_arrays, from_reader, prepare
 
 IN_MEMORY = 2**31  # bytes of saved rows up to which they are loaded whole
 
@@ -79,7 +79,7 @@ class Pipeline:
         output: Literal["dense", "dict"] | None = None,
         labels: Literal["int", "one_hot"] | None = None,
     ) -> FittedPipeline:
-        """Learn all stages from training data.
+        """Learn all stages from training data; nothing is cleaned or resampled, which `prepare` does.
 
         Args:
             data: the training data: whatever `as_source` reads.
@@ -94,7 +94,9 @@ class Pipeline:
             PrepkitError: for data or a recipe that cannot work: what, where, and how to fix it.
         """
         recipe = replace(self, output=output or self.output, labels=labels or self.labels)
-        return resampled(recipe._fit(as_source(data, label, batched=batched), label, kinds or {}, spec))
+        fitted = recipe._fit(as_source(data, label, batched=batched), label, kinds or {}, spec)
+        drawn(fitted.metadata, recipe.stages)  # an aim that cannot be reached is said now; `prepare` resamples
+        return fitted
 
     def _fit(self, source: Source, label: str | None, kinds: Mapping[str, Kind], spec: Spec | None) -> FittedPipeline:
         reader = Reader(source)
@@ -154,7 +156,11 @@ class Pipeline:
         recipe = replace(self, output=output or self.output, labels=labels or self.labels)
         source = as_source(data, label, batched=batched)
         split = None
-        if validation_split or groups is not None:
+        if groups is not None and not validation_split:
+            raise PrepkitError(
+                f"groups={groups!r} says which rows a split keeps together: give validation_split=0.2, too."
+            )
+        if validation_split:
             if validation is not None:
                 raise PrepkitError("validation= and validation_split= are two ways to the same: give one of them.")
             head = Reader(source).head
@@ -165,9 +171,9 @@ class Pipeline:
         _refuse_missing(fitted)
         if split is not None:
             n = None if split.rows is None else len(split.rows[1])
-            ledger = replace(fitted.metadata.ledger, validation=n)
+            ledger = replace(fitted.metadata.ledger, held_out=n)
             fitted = replace(fitted, metadata=replace(fitted.metadata, ledger=ledger))
-        held_out = None if validation is None else fitted.transform(validation, batch_size)
+        held_out = None if validation is None else _held_out(fitted, validation, batch_size)
         prepared = prepare(fitted, source, batch_size, seed)
         rows = None if split is None or split.rows is None else split.rows[0]
         return replace(prepared, validation=held_out, train_rows=rows)
@@ -327,6 +333,18 @@ def _with_rows(fitted: FittedPipeline, shards: Sequence[storage.Shard]) -> Prepa
 
     signature = {n: tf.TensorSpec((None, *a.shape[1:]), tf.as_dtype(a.dtype)) for n, a in next(read()).items()}
     return from_reader(fitted, read, signature, batch_size, seed)
+
+
+def _held_out(fitted: FittedPipeline, validation: Any, batch_size: int) -> tf.data.Dataset:
+    """Validation rows as the model takes them."""
+    out = fitted.transform(validation, batch_size)
+    if not isinstance(out.element_spec, tuple):
+        label = fitted.spec.label.name if fitted.spec.label else None
+        raise PrepkitError(
+            "the validation data come without labels, so that nothing can be validated by them: "
+            + (f"add the column {label!r}." if label else "give (X, y).")
+        )
+    return out
 
 
 def _refuse_missing(fitted: FittedPipeline) -> None:

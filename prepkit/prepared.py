@@ -102,7 +102,7 @@ class Prepared:
         Args:
             valid: labelled data that were not trained on, of whatever kind `as_source` reads; None for those that
                 `prepare` has set apart.
-            model: trained on `dataset`; a model that `attach` has made will do as well.
+            model: trained on `dataset`, or one that `attach` has made, with the correction that that has.
             metric: "accuracy", "balanced_accuracy", "f1", "mcc" or "g_mean", or a function of (y_true, y_pred).
             probabilities: instead of a model: of class 1, (rows,), or of both, (rows, 2), in the order of `valid`.
             correct_prior: as for `attach`: the threshold is one of the probabilities that `attach(model)` gives.
@@ -120,11 +120,11 @@ class Prepared:
         if not isinstance(dataset.element_spec, tuple):
             raise PrepkitError("threshold: the validation data have no labels to judge a threshold by: add them.")
         if probabilities is not None:
-            given = np.concatenate([element[1] for element in dataset.as_numpy_iterator()])
-            return best_threshold(given.argmax(1) if given.ndim == 2 else given, probabilities, metric)
-        inner = model.model if isinstance(model, Served) else model
+            labels = np.concatenate([element[1] for element in dataset.as_numpy_iterator()])
+            return best_threshold(labels.argmax(1) if labels.ndim == 2 else labels, probabilities, metric)
+        given = model.probabilities if isinstance(model, Served) else model
         correction = fitted.correction if correct_prior else None
-        y, p = labelled_probabilities(inner, dataset, correction=correction)
+        y, p = labelled_probabilities(given, dataset, correction=correction)
         return best_threshold(y, p, metric)
 
     def __repr__(self) -> str:

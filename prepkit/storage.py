@@ -34,7 +34,7 @@ from prepkit.features.rescale import Rescale, Scale
 from prepkit.features.text import Text
 from prepkit.flow import Flow
 from prepkit.rows.clean_labels import CleanLabels
-from prepkit.rows.rebalance import Rebalance
+from prepkit.rows.rebalance import Rebalance, is_unsaved
 from prepkit.rows.schema import code_of, schema_from_json, schema_to_json
 from prepkit.rows.validate import Admission, Validate, gate_of
 from prepkit.rules import Rule
@@ -115,7 +115,7 @@ def stage_to_json(stage: Stage[Any], *, code: bool = True) -> dict[str, Any]:
             if code:
                 raise PrepkitError(f"CleanLabels: {f.name} is not saved with a recipe: leave it out here.")
             continue
-        if isinstance(stage, Rebalance) and f.name == "kind" and not isinstance(value, str):
+        if isinstance(stage, Rebalance) and f.name == "kind" and (not isinstance(value, str) or is_unsaved(value)):
             if code:
                 raise PrepkitError(
                     f"Rebalance: the sampler {stage.sampler} is an object that cannot be written: use one of "

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from prepkit.balance.draw import Draw
 from prepkit.balance.outcome import of_rows
+from prepkit.balance.sampler import draw_by_sampler, makes_rows
 from prepkit.cleaning.clean import clean
 from prepkit.cleaning.data import Table
 from prepkit.cleaning.network import Network
@@ -140,17 +141,10 @@ class _Training:
 
     def _sampled(self, stage: Rebalance, source: Source, treat: Treat | None) -> Prepared:
         """What a sampler makes of all rows, in memory."""
-        from prepkit.balance.sampler import draw_by_sampler, makes_rows
-
         rows = self._gathered(source, treat)
         numbers, fitted = rows.pop(NUMBER), self.fitted
         label, flow = fitted.spec.label, fitted.flow
         assert label is not None
-        if WEIGHT in rows and makes_rows(stage):
-            raise PrepkitError(
-                f"Rebalance: rows have weights, and {stage.sampler} makes rows, of which nobody knows the weight: use "
-                "'oversample', or leave the weights out."
-            )
 
         @functools.cache
         def final() -> dict[str, np.ndarray]:
@@ -159,6 +153,11 @@ class _Training:
 
         stages = fitted.recipe.stages
         try:
+            if WEIGHT in rows and makes_rows(stage):
+                raise PrepkitError(
+                    f"rows have weights, and {stage.sampler} makes rows, of which nobody knows the weight: use "
+                    "'oversample', or leave the weights out."
+                )
             made = draw_by_sampler(stage, flow.spec_out, final, rows[LABEL], label.class_names, self.seed)
         except PrepkitError as error:
             raise at_stage(stages.index(stage), stages, error) from error
@@ -218,7 +217,8 @@ class _Training:
 
 def _computed(blocks: Callable[[Any], Any], packed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Packed rows behind all stages, computed some at a time."""
-    run = tf.function(blocks, reduce_retracing=True, autograph=False)
+    signature = {name: tf.TensorSpec((None, *x.shape[1:]), tf.as_dtype(x.dtype)) for name, x in packed.items()}
+    run = tf.function(blocks, autograph=False).get_concrete_function(signature)  # traced once, which TensorFlow sees
     parts = [run({name: tf.constant(x) for name, x in piece.items()}) for piece in _sliced(packed)]
     return {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in parts[0]}
 

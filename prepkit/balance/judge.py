@@ -15,6 +15,7 @@ from prepkit.spec import Column
 
 MOST = 8 * 2**30  # bytes; beyond, machines of 16 GB begin to swap, beside TensorFlow and the data themselves
 COPIES = 4  # of all rows at the peak: by tracemalloc 2.5 to 3.8, for nine samplers on 20,000 x 100 numbers
+PIECE_BYTES = 2**30  # of distances, by scikit-learn's working_memory; their order takes as much again
 PIECE = 8192  # rows that are compared at a time, lest all be copied
 PICTURES = (
     "a mean of two images, or of two integers in a tensor, is none: use 'oversample' or RandomOverSampler, which "
@@ -126,9 +127,19 @@ def between(counts: np.ndarray, more: Mapping[int, int]) -> int:
     return max((3 * 8 * int(counts[i]) ** 2 for i, rows in more.items() if rows > 0), default=0)
 
 
-def neighbourhoods(k: int, width: int, more: Mapping[int, int]) -> int:
-    """Bytes of all neighbours of the rows that SMOTENC makes of a class, categories as columns; 1.3 to 1.8 times."""
-    return max((2 * 8 * rows * k * width for rows in more.values()), default=0)
+def neighbourhoods(k: int, width: int, counts: np.ndarray, more: Mapping[int, int]) -> int:
+    """Bytes that SMOTENC takes to find neighbours in a class, and to hold those of all rows that it makes there.
+
+    Distances come in pieces; of neighbours, categories as columns, 1.3 to 1.8 times was measured.
+    """
+    return max(
+        (
+            min(2 * 8 * int(counts[i]) ** 2, 2 * PIECE_BYTES) + 2 * 8 * rows * k * width
+            for i, rows in more.items()
+            if rows
+        ),
+        default=0,
+    )
 
 
 # -- behind --------------------------------------------------------------------------------------

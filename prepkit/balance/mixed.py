@@ -187,8 +187,8 @@ def _patterns(column: Column, values: np.ndarray) -> Patterns:
 
 
 def row_bytes(matrix: np.ndarray) -> np.ndarray:
-    """Each row of floats as one thing, equal for equal rows, 0.0 and -0.0 too; they sort as the rows, none below 0."""
-    whole = np.ascontiguousarray(matrix + matrix.dtype.type(0), matrix.dtype.newbyteorder(">"))
+    """Each row of floats as one thing, equal for equal rows, 0.0 and -0.0 too; of 0 and 1 they sort as the rows do."""
+    whole = np.ascontiguousarray(matrix + matrix.dtype.type(0))
     return whole.view(np.dtype((np.void, whole.dtype.itemsize * whole.shape[1]))).ravel()
 
 

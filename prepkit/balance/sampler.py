@@ -237,7 +237,8 @@ class _Run:
         if self._by_smote and table.patterns:
             k = sampler.k_neighbors
             width = table.numbers.shape[1] + sum(len(p.rows) for p in table.patterns)
-            return judge.neighbourhoods(int(k) if isinstance(k, Integral) else k.n_neighbors - 1, width, more)
+            k = int(k) if isinstance(k, Integral) else k.n_neighbors - 1
+            return judge.neighbourhoods(k, width, self.counts, more)
         return 0
 
     # -- running it ----------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -178,7 +179,8 @@ def labelled_probabilities(
     A shuffled dataset has its rows in another order each time.
 
     Args:
-        model: a Keras model; its loss, if it has one, tells whether it gives logits.
+        model: a Keras model, whose loss, if it has one, tells whether it gives logits; or a function of a batch of
+            features that gives probabilities as they are to be.
         dataset: finite, in batches of (features, label) or (features, label, weight); class numbers (rows,) or
             (rows, 1), or one-hot rows. Weights are not used.
         correction: see `Served.of`.
@@ -191,16 +193,19 @@ def labelled_probabilities(
             another length than there are classes.
     """
     numbers, rows = [], []
-    logits = gives_logits(model)
     for x, y in _batches(dataset):
-        out = tf.convert_to_tensor(model.predict_on_batch(x))
-        whole = full_correction(model, correction, max(2, out.shape[-1]))
-        rows.append(as_probabilities(out, logits=logits, correction=whole).numpy())
+        rows.append(np.asarray(_probabilities(model, x, correction) if isinstance(model, keras.Model) else model(x)))
         label = y.numpy()
         numbers.append(label.argmax(1) if label.ndim == 2 and label.shape[1] > 1 else label.reshape(-1))
     if not rows:
         raise PrepkitError("the dataset has no rows: give those of a validation set.")
     return np.concatenate(numbers).astype(np.int64), np.concatenate(rows)
+
+
+def _probabilities(model: keras.Model, x: Any, correction: Sequence[float] | None) -> tf.Tensor:
+    out = tf.convert_to_tensor(model(x, training=False))
+    whole = full_correction(model, correction, max(2, out.shape[-1]))
+    return as_probabilities(out, logits=gives_logits(model), correction=whole)
 
 
 def _batches(dataset: Any) -> Any:
