@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from prepkit.core import RowStage, Stage
 from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
 from prepkit.flow import Flow, check_output
 from prepkit.gate import Decoded, Gate, Verdict, rows_of, taken
+from prepkit.graph import Traced
 from prepkit.labels import classes_of, decode_label
 from prepkit.progress import track
 from prepkit.rows.quarantine import Refusals, check_share, refuse_raised
@@ -238,7 +238,7 @@ def _scan(reader: Reader, flow: Flow, request: Request, *, first: bool) -> Measu
         if not (first and series in entry.vocabularies)
     }
     vocabularies = {name: Vocabulary() for name in entry.vocabularies} if first else {}
-    run = tf.function(flow.blocks, reduce_retracing=True, autograph=False)
+    run = Traced(flow.blocks)
     untouched = _series(entry.spec)
     for stage, before, after in zip(flow.stages, flow.specs, flow.specs[1:], strict=False):
         untouched -= {s for c in stage.selected(before) for s in c.series}
@@ -327,7 +327,7 @@ def series_of(decoded: Decoded, spec: Spec) -> dict[str, Any]:
     return out
 
 
-def _pieces(flow: Flow, run: Any, decoded: Decoded, matrix: np.ndarray | None) -> Iterator[dict[str, Any]]:
+def _pieces(flow: Flow, run: Traced, decoded: Decoded, matrix: np.ndarray | None) -> Iterator[dict[str, Any]]:
     """The series of decoded columns behind the stages of `flow`, some rows at a time."""
     n = len(next(iter(decoded.values()))) if matrix is None else len(matrix)
     reads_strings = any(stage.needs_strings for stage in flow.stages)
@@ -339,7 +339,7 @@ def _pieces(flow: Flow, run: Any, decoded: Decoded, matrix: np.ndarray | None) -
             if c.block == CODES or (c.block == STRINGS and not reads_strings):
                 piece[c.name] = nothing
         packed = flow.entry.pack(piece, None if matrix is None else matrix[rows])
-        blocks = run({block: tf.constant(x) for block, x in packed.items()})
+        blocks = run(packed)
         out: dict[str, Any] = {}
         for block, columns in flow.spec_out.blocks().items():
             x = blocks[block].numpy()

@@ -248,12 +248,12 @@ def _check_composition(stages: Sequence[Any]) -> None:
                 raise PrepkitError(f"{here} ({name}): it decides which rows come in: put it first, and only once.")
             continue
         if isinstance(stage, TrainingStage):
-            if isinstance(stage, CleanLabels) and behind:
+            if behind == name:
+                _check_twice(stages[i - 1], stage, f"{here} ({name})")
+            elif isinstance(stage, CleanLabels) and behind:
                 raise PrepkitError(
                     f"{here} ({name}): it stands behind {behind}, which counts on the labels: put it before."
                 )
-            if behind == name:
-                _check_twice(stages[i - 1], stage, f"{here} ({name})")
             behind = name
             continue
         if behind:

@@ -24,7 +24,7 @@ from prepkit.errors import PrepkitError
 from prepkit.feed import from_chunks, from_memory, from_stream
 from prepkit.fit import at_stage
 from prepkit.fitted import FittedPipeline
-from prepkit.graph import as_written
+from prepkit.graph import Traced, as_written
 from prepkit.labels import decode_label
 from prepkit.metadata import cleaned, drawn, rebalanced, resampling, weighing, weights_by_class
 from prepkit.packing import FINAL
@@ -217,9 +217,7 @@ class _Training:
 
 def _computed(blocks: Callable[[Any], Any], packed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Packed rows behind all stages, computed some at a time."""
-    signature = {name: tf.TensorSpec((None, *x.shape[1:]), tf.as_dtype(x.dtype)) for name, x in packed.items()}
-    run = tf.function(blocks, autograph=False).get_concrete_function(signature)  # traced once, which TensorFlow sees
-    parts = [run({name: tf.constant(x) for name, x in piece.items()}) for piece in _sliced(packed)]
+    parts = list(map(Traced(blocks), _sliced(packed)))
     return {name: np.concatenate([np.asarray(part[name]) for part in parts]) for name in parts[0]}
 
 

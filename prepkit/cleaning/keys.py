@@ -17,7 +17,7 @@ import tensorflow as tf
 from prepkit.core import did_you_mean
 from prepkit.entry import UNSEEN, Entry
 from prepkit.errors import PrepkitError
-from prepkit.graph import as_written
+from prepkit.graph import Traced, as_written
 from prepkit.scan.duplicates import mixed
 from prepkit.spec import CODES, LABEL, Column
 
@@ -90,22 +90,13 @@ class Keys:
         out = np.empty(len(next(iter(used.values()))), np.uint64)
         with tf.device("CPU:0"):
             for start in range(0, len(out), rows):
-                piece = {name: tf.constant(x[start : start + rows]) for name, x in used.items()}
-                out[start : start + rows] = self._traced(piece)(piece)
+                piece = {name: x[start : start + rows] for name, x in used.items()}
+                out[start : start + rows] = self._traced(piece)
         return out
 
-    def _traced(self, piece: Mapping[str, tf.Tensor]) -> Any:
-        """The graph for pieces of such types and shapes, traced once: TensorFlow warns of functions that are not."""
-        signature = {name: tf.TensorSpec((None, *x.shape[1:]), x.dtype) for name, x in piece.items()}
-        kind = tuple(signature.values())
-        if kind not in self._graphs:
-            function = tf.function(lambda packed: self(packed), autograph=False)
-            self._graphs[kind] = function.get_concrete_function(signature)
-        return self._graphs[kind]
-
     @cached_property
-    def _graphs(self) -> dict[Any, Any]:
-        return {}
+    def _traced(self) -> Traced:
+        return Traced(self.__call__)
 
     @cached_property
     def _parts(self) -> tuple[_Part, ...]:
