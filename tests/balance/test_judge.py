@@ -35,8 +35,10 @@ def test_memory_is_counted_in_copies_of_all_rows_and_what_comes_besides():
 def test_distances_and_neighbourhoods_are_of_classes_that_are_enlarged():
     assert judge.between(counts(100, 20, 50), {1: 80, 2: 50, 0: 0}) == 3 * 8 * 50**2
     assert judge.between(counts(100, 20), {}) == 0
-    assert judge.neighbourhoods(5, 30, {1: 80, 2: 50}) == 2 * 8 * 80 * 5 * 30
-    assert judge.neighbourhoods(5, 30, {}) == 0
+    there = counts(100, 20, 50)
+    assert judge.neighbourhoods(5, 30, there, {0: 0, 1: 80, 2: 50}) == 2 * 8 * (80 * 5 * 30 + 20**2)
+    assert judge.neighbourhoods(5, 1, counts(10**6), {0: 10}) == 2 * 2**30 + 2 * 8 * 10 * 5
+    assert judge.neighbourhoods(5, 30, there, {}) == 0
 
 
 def test_columns_are_named_up_to_five():

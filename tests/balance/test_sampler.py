@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from imblearn import FunctionSampler
 from imblearn.combine import SMOTEENN, SMOTETomek
-from imblearn.over_sampling import SMOTE, SMOTENC, RandomOverSampler
+from imblearn.over_sampling import SMOTE, SMOTENC, BorderlineSMOTE, RandomOverSampler
 from imblearn.pipeline import Pipeline
 from imblearn.under_sampling import EditedNearestNeighbours, InstanceHardnessThreshold, TomekLinks
 from sklearn.neighbors import NearestNeighbors
@@ -341,6 +341,15 @@ def test_fewer_neighbours_are_as_many_as_there_are():
     spec, blocks = mixed_frame(labels)
     assert "SMOTE looks at 2 neighbours" in draw("SMOTE", spec, blocks, labels, fewer_neighbors=True).note
     assert "SMOTENC is run rather than SMOTE" in draw("SMOTE", spec, blocks, labels, fewer_neighbors=True).note
+
+
+def test_a_sampler_that_looks_at_all_classes_needs_no_neighbours_in_one():
+    labels = labels_of(30, 3)
+    theirs = BorderlineSMOTE(kind="borderline-2", random_state=0)
+    _, y = theirs.fit_resample(gaussian(labels).astype(np.float64), labels)
+    out = drawn("BorderlineSMOTE", labels, params={"kind": "borderline-2"})
+    np.testing.assert_array_equal(out.labels, y)
+    assert len(y) > 33
 
 
 def test_classes_that_are_not_enlarged_need_no_neighbours():
