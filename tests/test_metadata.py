@@ -406,13 +406,16 @@ def test_rebalanced_metadata_as_json_and_back(kind, balanced):
         assert (again.logit_adjustment, again.focal_alpha) == (metadata.logit_adjustment, metadata.focal_alpha)
 
 
-def test_what_is_only_fitted_knows_what_epochs_will_be_made_of(balanced):
-    """Of stages that draw rows; of a sampler, only once it is run."""
-    recipe = balanced["ratio"].pipeline.recipe
-    assert recipe.fit(imbalanced.frame(), "y").metadata == balanced["ratio"].pipeline.metadata
-    fitted = balanced["SMOTE"].pipeline.recipe.fit(imbalanced.frame(), "y").metadata
-    assert fitted.counts == fitted.counts_before
-    assert fitted.training_prior == fitted.prior
+def test_what_is_only_fitted_tells_of_nothing_resampled(balanced):
+    """Weights of classes are numbers, which are known; rows are drawn and made in `prepare`."""
+    for kind in ("class_weight", "oversample", "SMOTE"):
+        prepared = balanced[kind]
+        fitted = prepared.pipeline.recipe.fit(imbalanced.frame(), "y").metadata
+        assert fitted.counts == fitted.counts_before == tuple(NATURAL)
+        assert fitted.ledger == balanced["nothing"].pipeline.metadata.ledger
+        by_weight = kind == "class_weight"
+        assert fitted.training_prior == (prepared.metadata.training_prior if by_weight else fitted.prior)
+        assert fitted.class_weight == (prepared.metadata.class_weight if by_weight else {0: 1.0, 1: 1.0})
 
 
 def test_fingerprints_of_recipes_that_rebalance(balanced):

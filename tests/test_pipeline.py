@@ -13,6 +13,8 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 import tensorflow as tf
+from imblearn.combine import SMOTETomek
+from imblearn.over_sampling import SMOTE
 
 import prepkit as pk
 from prepkit.storage import STAGES
@@ -58,6 +60,51 @@ def test_a_stage_as_json_and_back(name):
     assert repr(again) == repr(recipe)
     assert again.stages[0].reason == recipe.stages[0].reason != ""
     assert again.to_json() == text
+
+
+REBALANCES: dict[str, list[pk.Rebalance]] = {
+    "weights": [pk.Rebalance(class_weight="effective", beta=0.99, as_sample_weight=True)],
+    "given weights": [pk.Rebalance(class_weight={"yes": np.float32(2.5), "no": 1})],
+    "oversample": [pk.Rebalance("oversample", sampling_strategy=0.5, balanced_batches=True)],
+    "undersample": [pk.Rebalance("undersample", sampling_strategy="not minority")],
+    "counts": [pk.Rebalance("oversample", sampling_strategy={np.int64(1): np.int64(90), 0: 95})],
+    "sampler by name": [pk.Rebalance("SMOTE", sampling_strategy=0.5, params={"k_neighbors": 3}, fewer_neighbors=True)],
+    "sampler as an object": [pk.Rebalance(SMOTE(sampling_strategy={"yes": 90}, k_neighbors=2, random_state=5))],
+    "combination": [pk.Rebalance(SMOTETomek())],
+    "both": [pk.Rebalance("undersample"), pk.Rebalance(class_weight="sqrt", with_resampling=True)],
+}
+
+
+@pytest.mark.parametrize("case", REBALANCES)
+def test_every_way_to_rebalance_as_json_and_back(case):
+    recipe = pk.Pipeline([pk.OneHot(), pk.CleanLabels(), *REBALANCES[case]])
+    text = recipe.to_json()
+    again = pk.Pipeline.from_json(text)
+    assert again == recipe
+    assert again.to_json() == text
+    assert repr(again) == repr(recipe)
+    assert hash(again) == hash(recipe)
+
+
+def test_a_sampler_as_an_object_is_the_same_as_by_its_name():
+    by_name = pk.Rebalance("SMOTE", sampling_strategy=0.5, params={"k_neighbors": 3})
+    assert pk.Pipeline([pk.Rebalance(SMOTE(sampling_strategy=0.5, k_neighbors=3))]) == pk.Pipeline([by_name])
+
+
+class Same:
+    """A sampler of one's own."""
+
+    def fit_resample(self, x: Any, y: Any) -> Any:
+        return x, y
+
+
+def test_a_sampler_of_ones_own_cannot_be_written_in_a_recipe():
+    recipe = pk.Pipeline([pk.Rebalance(Same())])
+    with pytest.raises(
+        pk.PrepkitError, match="^Rebalance: the sampler Same is an object that cannot be written: use one"
+    ):
+        recipe.to_json()
+    assert "Rebalance(kind=<" in repr(recipe)
 
 
 def test_a_recipe_as_json_and_back():
@@ -153,6 +200,22 @@ COMPOSITIONS = [
     ([pk.Rebalance(), pk.Impute(), pk.Rebalance()], r"in stage 2 of 3 \(Impute\): "),
     ([pk.Rebalance(), pk.CleanLabels()], r"in stage 2 of 2 \(CleanLabels\): it stands behind Rebalance"),
     ([pk.Rebalance(), pk.Rebalance()], r"in stage 2 of 2 \(Rebalance\): there is one already"),
+    ([pk.Rebalance("oversample"), pk.Rebalance("SMOTE")], r"in stage 2 of 2 \(Rebalance\): there is one already"),
+    ([pk.Rebalance(), pk.Rebalance("oversample")], r"in stage 2 of 2 \(Rebalance\): there is one already"),
+    ([pk.CleanLabels(), pk.CleanLabels()], r"in stage 2 of 2 \(CleanLabels\): there is one already"),
+    (
+        [pk.Rebalance("oversample"), pk.Rebalance()],
+        r"in stage 2 of 2 \(Rebalance\): classes are resampled already, .* twice: keep one .* with_resampling=True",
+    ),
+    ([pk.Rebalance("SMOTE"), pk.Rebalance()], r"in stage 2 of 2 \(Rebalance\): classes are resampled already"),
+    (
+        [pk.Rebalance("oversample"), *[pk.Rebalance(with_resampling=True)] * 2],
+        r"in stage 3 of 3 \(Rebalance\): there is one already",
+    ),
+    (
+        [pk.Rebalance("oversample"), pk.CleanLabels(), pk.Rebalance()],
+        r"in stage 2 of 3 \(CleanLabels\): it stands behind Rebalance",
+    ),
     ([pk.Drop("a"), pk.Impute(columns=["b", "a"])], r"in stage 2 of 2 \(Impute\): column 'a' .* has dropped it"),
     ([pk.OneHot(columns="a"), pk.Impute(columns="a")], r"in stage 2 of 2 \(Impute\): column 'a' .* has encoded it"),
     ([pk.Lookup(columns="a"), pk.OneHot(columns="a")], r"in stage 2 of 2 \(OneHot\): column 'a' .* has encoded it"),
@@ -185,6 +248,7 @@ def test_what_only_looks_wrong_is_not_refused():
     pk.Pipeline([pk.Drop("a"), made, pk.Rescale(columns="a")])
     pk.Pipeline([pk.Select(["a"]), pk.Impute(indicator=True), pk.Drop("a is missing")])
     pk.Pipeline(pk.Impute() for _ in range(2))
+    pk.Pipeline([pk.OneHot(), pk.CleanLabels(), pk.Rebalance("SMOTE"), pk.Rebalance(with_resampling=True)])
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ import tensorflow as tf
 
 import prepkit as pk
 from prepkit import pipeline, storage
+from tests import imbalanced
 
 N = 120
 
@@ -546,3 +547,82 @@ def test_a_flow_as_text_and_back(prepared):
     ]:
         with pytest.raises(pk.PrepkitError, match=f"^the model .*{message}"):
             storage.flow_from_text(wrong, FUNCTIONS)
+
+
+# -- rows that are rebalanced --------------------------------------------------------------------
+
+
+class Doubling:
+    """A sampler of one's own: rare rows once more, and once moved."""
+
+    def fit_resample(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rare = y == 1
+        return np.concatenate([x, x[rare], x[rare] + 0.25]), np.concatenate([y, y[rare], y[rare]])
+
+
+REBALANCES: dict[str, list[pk.Rebalance]] = {
+    "class_weight": [pk.Rebalance()],
+    "folded": [pk.Rebalance(as_sample_weight=True)],
+    "oversample": [pk.Rebalance("oversample")],
+    "undersample": [pk.Rebalance("undersample")],
+    "SMOTE": [pk.Rebalance("SMOTE")],
+    "TomekLinks": [pk.Rebalance("TomekLinks")],
+    "SMOTEENN, weighed": [pk.Rebalance("SMOTEENN"), pk.Rebalance(as_sample_weight=True, with_resampling=True)],
+    "of one's own": [pk.Rebalance(Doubling())],
+}
+
+
+def rebalanced(stages: list[pk.Rebalance], **settings: Any) -> pk.Prepared:
+    data = imbalanced.frame()[["pay", "job", "y"]]
+    stages = [pk.Rescale(), *([] if isinstance(stages[0].kind, Doubling) else [pk.OneHot()]), *stages]
+    data = data.drop(columns="job") if isinstance(stages[-1].kind, Doubling) else data
+    return pk.Pipeline(stages).prepare(data, "y", batch_size=64, seed=4, **settings)
+
+
+@pytest.mark.parametrize("kind", REBALANCES)
+def test_rebalanced_rows_there_and_back(kind, tmp_path):
+    prepared = rebalanced(REBALANCES[kind])
+    first = epochs(prepared.dataset)
+    again = pk.load(prepared.save(tmp_path / "a"))
+    assert again.metadata == prepared.metadata
+    assert again.dataset.element_spec == prepared.dataset.element_spec
+    assert again.dataset.cardinality() == prepared.dataset.cardinality() == prepared.metadata.steps_per_epoch
+    assert_same(epochs(again.dataset), first)
+    if kind != "of one's own":
+        assert again.pipeline.recipe == prepared.pipeline.recipe
+        assert pk.Pipeline.from_json(again.pipeline.recipe.to_json()) == prepared.pipeline.recipe
+    twice = pk.load(again.save(tmp_path / "b"))
+    assert twice.metadata == prepared.metadata
+    assert_same(epochs(twice.dataset), first)
+
+
+def test_a_sampler_of_ones_own_is_not_run_again(tmp_path):
+    again = pk.load(rebalanced(REBALANCES["of one's own"]).save(tmp_path / "a"))
+    assert again.metadata.ledger.added == {"synthetic": 50}  # of a copy, nobody knows whose
+    assert "Rebalance(kind='<Doubling>')" in repr(again)
+    message = "the sampler Doubling was not saved with the recipe: give it anew"
+    with pytest.raises(pk.PrepkitError, match=message):
+        again.pipeline.recipe.prepare(imbalanced.frame()[["pay", "y"]], "y")
+    fitted = pk.load(tmp_path / "a", rows=False)
+    assert isinstance(fitted, pk.FittedPipeline)
+    assert_same(
+        epochs(fitted.transform(imbalanced.frame(unlabelled=False)[["pay", "y"]]), 1),
+        epochs(again.pipeline.transform(imbalanced.frame(unlabelled=False)[["pay", "y"]]), 1),
+    )
+
+
+@pytest.mark.parametrize("kind", ["oversample", "SMOTE"])
+def test_rebalanced_rows_are_streamed_where_they_are_many(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "SHARD_BYTES", 1000)
+    prepared = rebalanced(REBALANCES[kind])
+    path = prepared.save(tmp_path / "a")
+    assert len(list((path / "data").iterdir())) > 1
+    monkeypatch.setattr(pipeline, "IN_MEMORY", 0)
+    streamed = pk.load(path)
+    assert streamed.metadata == prepared.metadata
+    assert streamed.dataset.cardinality() == prepared.dataset.cardinality()
+    for epoch in epochs(streamed.dataset):
+        y = np.concatenate([y for _, y in epoch])
+        assert tuple(np.bincount(y)) == prepared.metadata.counts
+    x, known = (np.concatenate([x for x, _ in epochs(p.dataset, 1)[0]]) for p in (streamed, prepared))
+    assert {row.tobytes() for row in x} == {row.tobytes() for row in known}
