@@ -14,6 +14,8 @@ import pytest
 import tensorflow as tf
 
 from prepkit import feed
+from prepkit.balance.draw import Draw
+from prepkit.spec import LABEL
 
 N, CHUNK, BATCH = 1000, 90, 64  # neither divides another
 
@@ -248,3 +250,150 @@ def test_an_epoch_leaves_no_memory_behind(way):
     for _ in range(30):
         order(dataset)
     assert resident() - before < 8e6  # the rows of 30 epochs are 14 MB
+
+
+# -- rows drawn by their class ------------------------------------------------------------------
+
+COUNTS = (870, 130, 0)  # of each class; none of the last, and of the first hundred rows few of the second
+OVER, UNDER = Draw(COUNTS, (900, 400, 0)), Draw(COUNTS, (155, 130, 0))
+LABELS = np.random.default_rng(0).permutation(np.r_[np.zeros(780), np.ones(120)]).astype(np.int32)
+LABELS = np.r_[np.zeros(90), np.ones(10), LABELS].astype(np.int32)
+
+
+def labelled(chunk: int = CHUNK) -> Iterator[dict[str, np.ndarray]]:
+    for rows in chunks(chunk=chunk):
+        yield {**rows, LABEL: LABELS[rows["id"]]}
+
+
+def drawn_from_memory(draw: Draw, seed: int, batch: int = BATCH, chunk: int = N) -> tf.data.Dataset:
+    (arrays,) = labelled(N)
+    return feed.from_memory(arrays, finished, batch, seed=seed, draw=draw)
+
+
+def drawn_from_chunks(draw: Draw, seed: int, batch: int = BATCH, chunk: int = CHUNK) -> tf.data.Dataset:
+    signature = {**SIGNATURE, LABEL: tf.TensorSpec((None,), tf.int32)}
+    settings: Any = {"steps": -(-draw.total // batch), "seed": seed, "draw": draw}
+    return feed.from_chunks(lambda rng=None: labelled(chunk), signature, finished, batch, **settings)
+
+
+def drawn_from_stream(draw: Draw, seed: int, batch: int = BATCH, chunk: int = CHUNK) -> tf.data.Dataset:
+    (arrays,) = labelled(N)
+    batches = tf.data.Dataset.from_tensor_slices(arrays).batch(chunk)
+    settings: Any = {"steps": -(-draw.total // batch), "seed": seed, "draw": draw}
+    return feed.from_stream(batches, finished, batch, **settings)
+
+
+DRAWN: dict[str, Callable[..., tf.data.Dataset]] = {
+    "memory": drawn_from_memory,
+    "chunks": drawn_from_chunks,
+    "stream": drawn_from_stream,
+}
+drawings = pytest.mark.parametrize("way", DRAWN.values(), ids=DRAWN)
+
+
+def times(ids: list[int]) -> np.ndarray:
+    """How often each row comes."""
+    return np.bincount(ids, minlength=N)
+
+
+@pytest.fixture
+def small_windows(monkeypatch):
+    """So that a stream has four of them, and chunks four pools."""
+    monkeypatch.setattr(feed, "WINDOW", 270)
+    monkeypatch.setattr(feed, "POOL", 3)
+
+
+@pytest.mark.parametrize("way, draw", [*((way, OVER) for way in DRAWN), ("memory", UNDER), ("stream", UNDER)])
+def test_each_epoch_draws_exactly_so_many_rows_of_each_class(way, draw, small_windows):
+    dataset = DRAWN[way](draw, seed=1)
+    epochs = [[i for _, i in dataset.as_numpy_iterator()] for _ in range(2)]
+    for batches in epochs:
+        ids = np.concatenate(batches)
+        assert tuple(np.bincount(LABELS[ids], minlength=3)) == draw.targets
+        for c, (n, aim) in enumerate(zip(draw.counts, draw.targets, strict=True)):
+            assert not n or set(times(ids)[c == LABELS]) <= {aim // n, -(-aim // n)}
+        assert [len(i) for i in batches[:-1]] == [BATCH] * (len(batches) - 1)
+        assert len(batches) == dataset.cardinality() == -(-draw.total // BATCH)
+    first, second = (times(np.concatenate(batches)) for batches in epochs)
+    assert (first != second).any()
+
+
+@drawings
+def test_the_same_seed_draws_the_same_rows_and_another_seed_others(way, small_windows):
+    first, again, other = way(OVER, 5), way(OVER, 5), way(OVER, 6)
+    epochs = [order(first) for _ in range(2)]
+    assert [order(again) for _ in range(2)] == epochs
+    assert all(times(order(other)).tolist() != times(e).tolist() for e in epochs)
+
+
+@drawings
+def test_drawn_rows_are_shuffled(way):
+    """A class comes no earlier than another, and neither does a row, up to 8 chunks of a file."""
+    ids = np.array(order(way(OVER, 2, chunk=125)))
+    assert abs(np.corrcoef(np.arange(len(ids)), LABELS[ids])[0, 1]) < 0.1
+    assert abs(np.corrcoef(np.arange(len(ids)), ids)[0, 1]) < 0.1
+
+
+@drawings
+def test_balanced_batches_have_the_shares_of_the_epoch(way):
+    draw = Draw(COUNTS, (400, 400, 0), even=True)
+    for _, ids in way(draw, seed=3, chunk=N).as_numpy_iterator():
+        assert abs(np.bincount(LABELS[ids], minlength=2)[0] - len(ids) / 2) <= 2
+
+
+@drawings
+def test_drawn_epochs_repeat_and_are_broken_off_without_harm(way, small_windows):
+    dataset = way(OVER, seed=1)
+    broken = iter(dataset)
+    next(broken)
+    del broken
+    twice = order(dataset.repeat(2))
+    halves = times(twice[: OVER.total]), times(twice[OVER.total :])
+    assert (halves[0] != halves[1]).any()
+    for half in halves:
+        assert tuple(np.bincount(LABELS, weights=half, minlength=3)) == OVER.targets
+
+
+@drawings
+def test_a_batch_that_is_larger_than_the_epoch(way):
+    dataset = way(UNDER, seed=0, batch=5000)
+    ((_, ids),) = dataset.as_numpy_iterator()
+    assert tuple(np.bincount(LABELS[ids], minlength=3)) == UNDER.targets
+
+
+def test_drawn_rows_of_a_stream_pass_in_pieces_of_a_batch():
+    """And no window is repeated as a whole."""
+    (arrays,) = labelled(N)
+    windows = tf.data.Dataset.from_tensor_slices(arrays).batch(N)
+    pieces = [len(p["id"]) for p in feed._drawn(windows, Draw(COUNTS, (900, 9000, 0)), BATCH, 0)]
+    assert sum(pieces) == 9900
+    assert max(pieces) == BATCH
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="how much memory is in use is not told here")
+@pytest.mark.parametrize("way", ["memory", "stream"])
+def test_no_window_is_held_repeated(way):
+    """2,000 rows of 8 kB are 16 MB, and drawn a hundred times 800 MB."""
+
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+    label = (np.arange(2000) < 1000).astype(np.int32)
+    arrays = {"x": np.zeros((2000, 2000), np.float32), LABEL: label}
+    draw = Draw((1000, 1000), (1000, 99_000))
+    if way == "memory":
+        dataset = feed.from_memory(arrays, lambda b: b["x"], 500, seed=0, draw=draw)
+    else:
+        batches = tf.data.Dataset.from_tensor_slices(arrays).batch(100)
+        dataset = feed.from_stream(batches, lambda b: b["x"], 500, steps=200, seed=0, draw=draw)
+    before = resident()
+    grown = [(len(x), resident() - before) for x in dataset]
+    assert sum(n for n, _ in grown) == 100_000
+    assert max(memory for _, memory in grown) < 3e8
+
+
+def test_counts_that_no_longer_hold_are_an_error_and_not_another_epoch():
+    """As of a dataset of one's own that has other rows when it is read again."""
+    draw = Draw((800, 130, 0), (900, 400, 0))
+    with pytest.raises(tf.errors.FailedPreconditionError):
+        order(drawn_from_stream(draw, seed=1))
