@@ -1,0 +1,1 @@
+"""Which stage helps: with and without each, measured."""
