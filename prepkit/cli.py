@@ -27,6 +27,12 @@ def prepare(
     label: Annotated[str, typer.Option(help="Column that is the label.")],
     valid: Annotated[str | None, typer.Option(help="Validation data, transformed by the same numbers.")] = None,
     test: Annotated[str | None, typer.Option(help="Test data, likewise.")] = None,
+    validation_split: Annotated[
+        float, typer.Option(help="Share of TRAIN, 0 to 1, set apart for validation before anything is learned.")
+    ] = 0.0,
+    groups: Annotated[
+        str | None, typer.Option(help="With --validation-split: the column whose equal cells stay together.")
+    ] = None,
     recipe: Annotated[Path | None, typer.Option(help="Recipe as JSON; without it one is recommended.")] = None,
     schema: Annotated[
         Path | None, typer.Option(help="pandera schema, YAML or JSON: rows of TRAIN that break it are kept out.")
@@ -48,7 +54,11 @@ def prepare(
     validate = [pk.Validate(schema)] if schema else []
     chosen = pk.Pipeline.from_json(_read(recipe)) if recipe else pk.recommend(train, label=label)
     chosen = replace(chosen, stages=(*validate, *chosen.stages))
-    prepared = chosen.prepare(train, label=label, batch_size=batch_size, seed=seed)
+    if valid and validation_split:
+        raise pk.PrepkitError("--valid and --validation-split are two ways to the same: give one of them.")
+    prepared = chosen.prepare(
+        train, label=label, batch_size=batch_size, seed=seed, validation_split=validation_split, groups=groups
+    )
     prepared.save(out)
     (out / "recipe.json").write_text(prepared.pipeline.recipe.to_json() + "\n", "utf-8")
     text = summary(prepared.metadata, repr(prepared.pipeline.recipe))
@@ -56,6 +66,9 @@ def prepare(
     lines = [f"wrote {out}: pk.load({str(out)!r}) gives the dataset, metadata and pipeline"]
     if (out / QUARANTINE).exists():
         lines.append(f"wrote {out / QUARANTINE}: the refused rows, with the rules that each broke")
+    if prepared.validation is not None:
+        rows = write_transformed(prepared.validation, out / "valid")
+        lines.append(f"wrote {out / 'valid'}: {rows:,} rows set apart of {train}, transformed, as NPZ")
     for name, file in (("valid", valid), ("test", test)):
         if file:
             rows = write_transformed(prepared.pipeline.transform(file, batch_size=8192), out / name)

@@ -65,6 +65,19 @@ def test_help_is_printed_without_tensorflow():
     assert found.stderr == ""
 
 
+def test_prepare_sets_rows_apart(capfd):
+    out = ["--validation-split", "0.25", "--out", "split"]
+    assert run("prepare", "train.csv", "--label", "label", *out) == 0
+    prepared = pk.load("split")
+    with np.load(Path("split") / "valid" / "00000.npz") as valid:
+        rows = len(valid["label"])
+    ledger = prepared.metadata.ledger
+    assert rows > 0 and rows + ledger.rows_in == len(pd.read_csv("train.csv"))
+    assert "rows set apart of train.csv" in capfd.readouterr()[0]
+    assert run("prepare", "train.csv", "--label", "label", "--valid", "valid.csv", *out) == 1
+    assert "give one of them" in capfd.readouterr()[1]
+
+
 def test_prepare_writes_everything(capfd):
     out = ["--out", "deep/out", "--seed", "7", "--batch-size", "32"]
     assert run("prepare", "train.csv", "--label", "label", "--valid", "valid.csv", "--test", "test.parquet", *out) == 0

@@ -153,8 +153,8 @@ class Ablation:
         verdicts: one a stage, in the order of the recipe.
         reasons: by stage, why it is in the recipe; "" where nobody said.
         recipe: as printed.
-        settings: with what it was measured: label, class names and their shares, rows, seeds, epochs, batch size, model,
-            versions, machine, seconds in all; plain data.
+        settings: with what it was measured: label, class names and their shares, rows, seeds, epochs, batch size,
+            model, versions, machine, seconds in all; plain data.
         notes: what limits what it says, in words.
     """
 
