@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
@@ -265,7 +266,7 @@ def test_a_sampler_without_get_params():
         (pk.Rebalance(SMOTEENN(smote=SMOTE())), True),
         (pk.Rebalance(TomekLinks(sampling_strategy=["no"])), False),
     ],
-    ids=lambda case: str(case)[:60],
+    ids=lambda case: re.sub(" at 0x[0-9a-f]+", "", str(case)[:60]),
 )
 def test_whether_rows_are_made(stage, makes):
     assert makes_rows(stage) is makes
@@ -284,7 +285,7 @@ def test_whether_rows_are_made(stage, makes):
         ("SMOTE", {"sampling_strategy": 0.75}),
         (Pipeline([("smote", SMOTE(sampling_strategy={"yes": 15}))]), {}),
     ],
-    ids=lambda case: str(case)[:60],
+    ids=["by name", "object", "neighbours", "function", "ratio", "pipeline"],
 )
 def test_classes_by_name(sampler, settings):
     out = drawn(sampler, labels_of(20, 8), **settings)
