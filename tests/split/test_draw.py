@@ -117,6 +117,16 @@ def test_single_rows_make_up_for_what_larger_units_lack():
     assert {int(held_out(units, labels, 0.2, seed).sum()) for seed in range(30)} == {102}
 
 
+def test_other_units_make_up_for_one_that_has_to_stay():
+    """It holds 30 % of the rows, and all of one class."""
+    sizes = np.r_[300, np.full(70, 10)]
+    units = np.repeat(np.arange(71), sizes)
+    labels = np.where(units == 0, np.arange(1000) % 3, np.arange(1000) % 2)
+    for seed in range(20):
+        out = held_out(units, labels, 0.2, seed)
+        assert np.bincount(labels[out], minlength=3).tolist() == [90, 90, 0] and not out[:300].any()
+
+
 @pytest.mark.parametrize("mixed", [False, True])
 def test_units_of_a_kind_are_held_out_equally_often(mixed):
     """1,000 draws, so the standard error is 0.015. Of four units of 20 rows one is nearest to their share, 1.2."""
