@@ -323,6 +323,8 @@ def test_one_hot_labels_and_two_units(trained):
         assert two.threshold(valid, logit, **settings) == pytest.approx(
             prepared.threshold(valid, model, **settings), abs=1e-5
         )
+    p = np.linspace(0, 1, len(valid))
+    assert two.threshold(valid, probabilities=p) == prepared.threshold(valid, probabilities=p)
 
 
 @pytest.fixture(scope="module")

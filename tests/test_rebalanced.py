@@ -111,6 +111,14 @@ def test_another_seed_gives_other_epochs(folder):
 
 
 @pytest.mark.parametrize("source", ["frame", "dataset of batches"])
+def test_balanced_batches_have_the_shares_of_the_epoch(source, folder):
+    prepared = prepare(source, "oversample", folder, sampling_strategy=0.5, balanced_batches=True)
+    assert prepared.metadata.counts == (155, 77)
+    for _, y in prepared.dataset.as_numpy_iterator():
+        assert abs(np.sum(y) - len(y) * 77 / 232) < 2
+
+
+@pytest.mark.parametrize("source", ["frame", "dataset of batches"])
 def test_rows_that_are_drawn_keep_their_weights(source):
     features, weight = DATA.drop(columns="y"), DATA["id"] + 1
     given = (features, DATA["y"], weight)
@@ -286,7 +294,7 @@ def people() -> tuple[pd.DataFrame, np.ndarray]:
     """Rows with an `a` of their own, and probabilities; some break a rule, have no label, or a wrong one."""
     data = noisy(160, 24, names=("no", "yes"), apart=1.5)
     rare = np.sort(np.concatenate([np.flatnonzero(data.given == 0), np.flatnonzero(data.given == 1)[:40]]))
-    out = data.frame.iloc[rare].reset_index(drop=True).assign(c=1.0, job=lambda d: np.where(d["a"] > 1, "x", "z"))
+    out = data.frame.iloc[rare].reset_index(drop=True).assign(c=1.0, job=np.where(np.arange(len(rare)) % 2, "x", "z"))
     out.loc[5::20, "c"] = 200.0
     out.loc[7::20, "y"] = None
     return out, data.probabilities[rare]
