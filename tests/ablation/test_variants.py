@@ -330,9 +330,15 @@ def test_alternatives_that_print_alike_are_told_apart():
 
 
 def test_alternative_that_cannot_stand_there_is_not_possible():
-    plan = variants(CANONICAL, MIXED, MISSING, {"Rescale": [pk.Rescale(columns="wage"), pk.Rebalance()]})
-    assert [n for n in plan.not_possible if n.startswith("Rescale: Rebalance")]
-    assert "'wage'" in plan.not_possible["Rescale: Rescale(method='standard', columns='wage')"]
+    recipe = pk.Pipeline([pk.Rescale(), pk.OneHot()])
+    plan = variants(recipe, MIXED, alternatives={"Rescale": [pk.Rescale(columns="wage"), pk.Rebalance()]})
+    assert list(plan.not_possible) == [
+        "Rescale: Rescale(method='standard', columns='wage')",
+        "Rescale: Rebalance(kind='class_weight')",
+    ]
+    column, order = plan.not_possible.values()
+    assert "names column 'wage', which is not there" in column
+    assert "changes columns and stands behind Rebalance" in order
 
 
 @pytest.mark.parametrize(
