@@ -79,7 +79,8 @@ def lead(ablation: Ablation) -> str:
         stage, judgement = ablation.verdicts[0].stage, ablation.verdicts[0].judgement
         return f"{stage} {DO[judgement][0]}{': leave it out' if judgement == 'hurts' else ''}."
     if len(by["not judged"]) == n:
-        return f"None of {plural(n, 'stage')} could be judged."
+        why = ": a single seed gives no interval" if len({r.seed for r in ablation.runs}) == 1 else ""
+        return f"None of {plural(n, 'stage')} could be judged{why}."
     some = [(j, stages) for j, stages in by.items() if stages]
     said = [f"{len(stages)} {DO[j][len(stages) > 1]}" for j, stages in some]
     if by["helps"]:

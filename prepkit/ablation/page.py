@@ -41,10 +41,10 @@ MEANT = (
     "log-loss. Log-loss (natural logarithm) and calibration error are of probabilities under the prior of the data.",
     "A difference is with the stage less without it, paired by seed, with its 95 % bootstrap interval. It helps or "
     "hurts if the interval is without 0, the difference is worth it (for log-loss "
-    f"{MEASURES['log_loss'][1]:g} or more) and a paired test, corrected for the number of comparisons, says so too. The "
-    "verdict on a stage is by the first of log-loss, balanced accuracy and recall of the rarest class for which that "
-    "holds; but it is needed to train at all where the recipe converges with it and not without. Of two stages that do "
-    "the same, each may have no clear effect, since the other one stays when it is left out.",
+    f"{MEASURES['log_loss'][1]:g} or more) and a paired test, corrected for the number of comparisons, says so too. "
+    "The verdict on a stage is by the first of log-loss, balanced accuracy and recall of the rarest class for which "
+    "that holds; but it is needed to train at all where the recipe converges with it and not without. Of two stages "
+    "that do the same, each may have no clear effect, since the other one stays when it is left out.",
     "A run has converged if its loss stays finite and its best validation log-loss is below "
     f"{CONVERGED:g} times that of predicting the shares of the classes; it diverges when a loss is not finite. The "
     f"target of a seed is {100 * WAY:g} % of the way that the recipe itself goes from there to its best.",

@@ -81,15 +81,21 @@ def times(ablation: Ablation) -> Html:
     most = [max((v for t in times.values() if math.isfinite(v := getattr(t, k))), default=0.0) for k in TIMES]
     rows = []
     for name, t in times.items():
-        missed = f"not reached in {t.of - t.runs} of {t.of}" if t.runs < t.of else ""
+        missed = f"{t.of - t.runs} of {t.of}" if t.runs < t.of else ""
         cells = [tag("th", short(name, LONG), scope="row", title=name if len(name) > 24 else "")]
         for k, top in zip(TIMES, most, strict=True):
             value = getattr(t, k)
             said = level(f"{k}_to_target", value)
-            cells += [tag("td", lying(value, top, f"{name}: {missed or said} {k}"), class_="bar")]
+            cells += [
+                tag(
+                    "td",
+                    lying(value, top, f"{name}: {said} {k}{missed and f', not reached in {missed}'}"),
+                    class_="bar",
+                )
+            ]
             cells += [tag("td", said, class_="number")]
         rows.append(tag("tr", *cells, tag("td", missed, class_="missed")))
-    heads = ["variant", "batches", "", "seconds", "", ""]
+    heads = ["variant", "batches", "", "seconds", "", "not reached"]
     head = tag("tr", *(tag("th", h) for h in heads))
     low, high = level("log_loss", min(goals)), level("log_loss", max(goals))
     note = f"to a validation log-loss of {low}{'' if low == high else f' to {high}, by seed'}; median, training only"

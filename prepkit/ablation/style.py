@@ -40,6 +40,8 @@ svg.curves .cut{stroke:var(--ink);stroke-dasharray:5 3;opacity:.7}
 .never{fill:none;stroke:var(--soft);stroke-dasharray:4 3}
 table.times td.bar{width:34%}
 .times .missed{color:var(--soft);white-space:nowrap}
+#first td{white-space:nowrap}
+#first tbody th{min-width:8rem}
 .card.plain{content-visibility:visible}
 .down{display:grid;grid-template-columns:1fr;gap:.15rem}
 .down div{display:grid;grid-template-columns:6.5rem 1fr}
@@ -58,6 +60,5 @@ section#measured p{max-width:64rem}
  .verdicts td[data-label]::before{content:attr(data-label);color:var(--soft);font-size:.8rem;grid-row:span 2}
  .verdicts td.drawn{display:block;max-width:26rem}
  .times td.bar:nth-child(4),.times td.number:nth-child(5),.times th:nth-child(4),.times th:nth-child(5){display:none}
- .times .missed{white-space:normal;min-width:5rem}
 }
 """

@@ -134,7 +134,7 @@ def test_the_same_ablation_gives_the_same_page():
 
 def test_a_single_seed_has_no_verdict():
     html = page(ablation(("Clip", "Rescale"), 1))
-    assert words(body(html)[0]) == "None of 2 stages could be judged."
+    assert words(body(html)[0]) == "None of 2 stages could be judged: a single seed gives no interval."
     assert tiles(html)["seeds"] == ("1", "no interval, and so no verdict", "tile warning")
     rows = cells(section(html, "Each stage").find("div/table"))
     assert rows[1][1].startswith("▲ not judged") and rows[1][2] == "+0.021" * 2
