@@ -49,6 +49,8 @@ def test_the_calibration_error_is_that_of_its_definition():
         if inside.any():
             expected += inside.mean() * abs(right[inside].mean() - sure[inside].mean())
     assert measured(y, p, p, (1, 1, 1))["ece"] == pytest.approx(expected)
+    edge = np.array([[0.6, 0.4], [0.62, 0.38]])  # 0.6 is the end of the ninth bin, and no part of the tenth
+    assert measured(np.array([0, 1]), edge, edge, (1, 1))["ece"] == pytest.approx((0.4 + 0.62) / 2)
     certain = np.eye(3)[y]
     assert measured(y, certain, certain, (1, 1, 1))["ece"] == 0
 
