@@ -99,7 +99,7 @@ def _named(source: Source, validation: bool = False) -> str:
 
 
 def _check(raw: Spec, share: object, groups: object) -> None:
-    if isinstance(share, bool) or not isinstance(share, Real) or not 0 < float(share) < 1:
+    if not isinstance(share, Real) or not 0 < float(share) < 1:
         raise PrepkitError(f"validation_split={share!r}: give the share of rows to validate by, such as 0.2.")
     assert raw.label is not None
     if groups is None:

@@ -117,10 +117,18 @@ def test_single_rows_make_up_for_what_larger_units_lack():
     assert {int(held_out(units, labels, 0.2, seed).sum()) for seed in range(30)} == {102}
 
 
-def test_other_units_make_up_for_one_that_has_to_stay():
-    """It holds 30 % of the rows, and all of one class."""
-    sizes = np.r_[300, np.full(70, 10)]
-    units = np.repeat(np.arange(71), sizes)
+def test_other_units_make_up_for_those_that_have_to_stay():
+    """Of 100 units, 30 have a class of their own; of the other two classes there are 970 rows."""
+    units = np.repeat(np.arange(100), 10)
+    labels = np.arange(1000) % 2
+    labels[:300:10] = 2 + np.arange(30)
+    for seed in range(20):
+        out = held_out(units, labels, 0.2, seed)
+        assert not out[:300].any() and out.sum() in (190, 200)
+
+
+def test_a_unit_that_has_to_stay_may_be_large():
+    units = np.repeat(np.arange(71), np.r_[300, np.full(70, 10)])
     labels = np.where(units == 0, np.arange(1000) % 3, np.arange(1000) % 2)
     for seed in range(20):
         out = held_out(units, labels, 0.2, seed)

@@ -80,6 +80,9 @@ def test_a_dataset_is_parted_in_the_graph_as_in_numpy_in_whatever_order_and_batc
     assert weights(split.validation) == held_out
     assert weights(split.train) == sorted(set(FRAME["weight"]) - set(held_out))
     assert isinstance(split.train, TensorDataset) and isinstance(split.validation, TensorDataset)
+    assert [p.name for p in (split.train, split.validation)] == [
+        f"tf.data.Dataset ({part} rows)" for part in ("training", "validation")
+    ]
     assert split.train.dataset.element_spec[0].keys() == set(FEATURES)
     for _ in range(2):  # straight from the dataset, as it is trained on
         assert sorted(w for _, _, ws in split.validation.dataset for w in ws.numpy().tolist()) == held_out
