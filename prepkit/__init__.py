@@ -4,6 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from prepkit.ablation.ablate import ablate
+    from prepkit.ablation.data import Ablation
     from prepkit.cleaning.data import Cleaning
     from prepkit.core import Stage
     from prepkit.drift.data import Drift
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from prepkit.spec import Column, Label, Spec
 
 _HOME = {
+    "Ablation": "ablation.data",
     "CleanLabels": "rows.clean_labels",
     "Cleaning": "cleaning.data",
     "Clip": "features.clip",
@@ -62,6 +65,7 @@ _HOME = {
     "Text": "features.text",
     "Validate": "rows.validate",
     "Validation": "rows.check",
+    "ablate": "ablation.ablate",
     "adjusted_loss": "losses",
     "as_source": "source",
     "load": "pipeline",
@@ -70,10 +74,10 @@ _HOME = {
 }
 
 __all__ = [
-    "CleanLabels", "Cleaning", "Clip", "Column", "Datetime", "Drift", "Drop", "Finding", "FittedPipeline", "Hash",
-    "Impute", "Label", "Lookup", "Map", "Metadata", "OneHot", "Pipeline", "Prepared", "PrepkitError", "Profile",
+    "Ablation", "CleanLabels", "Cleaning", "Clip", "Column", "Datetime", "Drift", "Drop", "Finding", "FittedPipeline",
+    "Hash", "Impute", "Label", "Lookup", "Map", "Metadata", "OneHot", "Pipeline", "Prepared", "PrepkitError", "Profile",
     "Rebalance", "Rescale", "Select", "Served", "Spec", "Stage", "Text", "Validate", "Validation",
-    "adjusted_loss", "as_source", "load", "profile", "recommend",
+    "ablate", "adjusted_loss", "as_source", "load", "profile", "recommend",
 ]  # fmt: skip
 
 __version__ = "0.1.0"

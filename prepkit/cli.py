@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -165,6 +166,65 @@ def _end(findings: Sequence[Any], fail_on: FailOn | None) -> None:
     if any(f.severity in grave for f in findings):
         print(f"prepkit: {counted(findings)} (--fail-on {fail_on.value})", file=sys.stderr)
         raise typer.Exit(1)
+
+
+@app.command()
+def ablate(
+    file: Annotated[str, typer.Argument(help="Data: path or glob of CSV, Parquet, TFRecord or NPZ files.")],
+    label: Annotated[str, typer.Option(help="Column that is the label.")],
+    recipe: Annotated[Path | None, typer.Option(help="Recipe as JSON; without it one is recommended.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="MODULE:FUNCTION that returns a compiled Keras model; else a plain network.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="How often all is repeated; 5, or 3 with --quick.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Of each training; 30, or 10 with --quick.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Rows a batch.")] = 256,
+    budget: Annotated[float | None, typer.Option(help="Seconds after which no other seed is begun.")] = None,
+    groups: Annotated[str | None, typer.Option(help="Column whose equal cells stay in one part.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer seeds and epochs.")] = False,
+    out: Annotated[Path, typer.Option(help="To write to; an interrupted run goes on from it.")] = Path("ablation"),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars, no summary.")] = False,
+) -> None:
+    """Measure what each stage of a recipe does: with it, without it, and alone."""
+    if quiet:
+        os.environ["PREPKIT_PROGRESS"] = "0"
+    import prepkit as pk
+    from prepkit.ablation.terminal import summary
+
+    chosen = pk.Pipeline.from_json(_read(recipe)) if recipe else pk.recommend(file, label=label)
+    ablation = pk.ablate(
+        chosen,
+        file,
+        label,
+        model=_function(model) if model else None,
+        seeds=seeds or (3 if quick else 5),
+        epochs=epochs or (10 if quick else 30),
+        batch_size=batch_size,
+        budget=budget,
+        groups=groups,
+        out=out,
+    )
+    ablation.save(out)
+    if not quiet:
+        _console().print(summary(ablation))
+        print(f"wrote {out / 'ablation.html'}, and the numbers as JSON and CSV beside it")
+
+
+def _function(name: str) -> Callable[..., Any]:
+    """MODULE:FUNCTION, from where the command is run or wherever Python finds it."""
+    from prepkit.errors import PrepkitError
+
+    module, colon, function = name.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module), function) if colon else None
+    except (ImportError, AttributeError) as error:
+        raise PrepkitError(f"--model {name}: {error}: give MODULE:FUNCTION, as in mymodule:build.") from error
+    finally:
+        sys.path.pop(0)
+    if not callable(found):
+        raise PrepkitError(f"--model {name}: give MODULE:FUNCTION, as in mymodule:build.")
+    return found  # type: ignore[no-any-return]
 
 
 @app.command()

@@ -166,7 +166,8 @@ def choose(spec: Spec, columns: Selection, takes: Sequence[Kind], stage: str) ->
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """The end of an error message about a name that does not exist."""
     names = list(names)
-    close = difflib.get_close_matches(name, names, 3) or names[:8]
+    folded = {n.casefold(): n for n in reversed(names)}
+    close = [folded[n] for n in difflib.get_close_matches(name.casefold(), list(folded), 3)] or names[:8]
     return f": did you mean {', '.join(map(repr, close))}?" if close else "."
 
 

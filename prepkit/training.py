@@ -156,8 +156,8 @@ class _Training:
         try:
             if WEIGHT in rows and makes_rows(stage):
                 raise PrepkitError(
-                    f"rows have weights, and {stage.sampler} makes rows, of which nobody knows the weight: use "
-                    "'oversample', or leave the weights out."
+                    f"rows have weights, of their own or by CleanLabels, and {stage.sampler} makes rows, of which "
+                    "nobody knows the weight: use 'oversample', leave the weights out, or say CleanLabels('drop')."
                 )
             made = draw_by_sampler(stage, flow.spec_out, final, rows[LABEL], label.class_names, self.seed)
         except PrepkitError as error:

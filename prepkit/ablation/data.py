@@ -105,9 +105,9 @@ class Effect:
         with_it: mean over the seeds.
         without: likewise.
         difference: mean of the paired differences, in the measure's unit.
-        low: of its 95 % bootstrap interval; NaN of a single seed.
+        low: of its 95 % bootstrap interval; NaN of fewer than two pairs.
         high: likewise.
-        p: of a paired test, corrected for all effects that are judged; NaN of a single seed.
+        p: of a paired test, corrected for all tests of the same question, see `effects`; NaN of fewer than two pairs.
         pairs: how many.
         judgement: what follows.
     """
@@ -131,7 +131,8 @@ class Verdict:
 
     Args:
         stage: its name.
-        judgement: by `log_loss` of the recipe without it, but "needed to train at all" where that does not converge.
+        judgement: by the first of log-loss, balanced accuracy and recall of the rarest class that has a clear effect in
+            the recipe, but "needed to train at all" where the recipe without it does not converge.
         reason: in words, with the figures.
         stand_ins: of the variant without it.
     """
@@ -194,6 +195,24 @@ class Ablation:
         """As JSON text; NaN and infinite numbers as null. The stages of variants as they are printed."""
         data = asdict(self) | {"variants": [_plain(v) for v in self.variants]}
         return json.dumps(_finite(data), indent=1)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write `ablation.html`, `ablation.json`, `effects.csv` and `curves.csv` into a folder, made if need be."""
+        from prepkit.report.files import write_text
+
+        where = Path(folder)
+        where.mkdir(parents=True, exist_ok=True)
+        self.to_html(where / "ablation.html")
+        write_text(where / "ablation.json", self.to_json())
+        self.table().to_csv(where / "effects.csv", index=False)
+        self.curves().to_csv(where / "curves.csv", index=False)
+        return where
+
+    def __repr__(self) -> str:
+        from prepkit.ablation.terminal import summary
+        from prepkit.report.terminal import as_text
+
+        return as_text(summary(self)).rstrip()
 
     def to_html(self, path: str | Path | None = None) -> str:
         """One page without scripts or anything fetched; written to `path`, if given."""

@@ -34,8 +34,7 @@ def class_weights(stage: Rebalance, counts: Sequence[int], class_names: Sequence
         case "sqrt":
             raw = 1 / np.sqrt(safe)
         case "effective":
-            # -expm1 and log1p, for 1 - beta**n of a beta next to 1 is 0 in floating point.
-            raw = (1 - stage.beta) / -np.expm1(safe * np.log(stage.beta)) if stage.beta else np.ones_like(n)
+            raw = (1 - stage.beta) / (1 - np.float64(stage.beta) ** safe)
         case given:
             assert isinstance(given, Mapping)
             numbers = numbered(given, class_names, "class_weight")
@@ -52,7 +51,8 @@ def numbered(by_class: Mapping[Any, Any], class_names: Sequence[str], setting: s
     """
     place = {name: i for i, name in enumerate(class_names)}
     out: dict[int, Any] = {}
-    for name, value in by_class.items():
+    for given, value in by_class.items():
+        name = _as_named(given, class_names)
         if str(name) not in place:
             known = ", ".join(map(repr, class_names[:10]))
             raise PrepkitError(
@@ -62,3 +62,12 @@ def numbered(by_class: Mapping[Any, Any], class_names: Sequence[str], setting: s
             raise PrepkitError(f"Rebalance: {setting} names the class {str(name)!r} twice: keep one of them.")
         out[place[str(name)]] = value
     return out
+
+
+def _as_named(name: Any, class_names: Sequence[str]) -> Any:
+    """A class as its name has it: 1.0, as value_counts() of floats says, as 1, and 0 and 1 of booleans as these."""
+    if isinstance(name, float) and name.is_integer():
+        name = int(name)
+    if tuple(class_names) == ("False", "True") and name in (0, 1):
+        return bool(name)
+    return name
