@@ -125,6 +125,12 @@ def test_indices_count_where_they_are_right(indices, rows):
     assert judge.resampled("S", matrix, labels, returned, indices, 2).rows.tolist() == rows
 
 
+def test_indices_do_not_hide_other_labels():
+    matrix, labels = np.array([[1.0], [2.0]]), np.array([0, 1], np.int32)
+    with pytest.raises(pk.PrepkitError, match="S has returned 2 rows of the data with another label"):
+        judge.resampled("S", matrix, labels, (matrix, np.array([1, 0])), np.array([0, 1]), 2)
+
+
 def test_indices_are_compared_in_pieces(monkeypatch):
     monkeypatch.setattr(judge, "PIECE", 2)
     matrix, labels = np.arange(5.0)[:, None], np.zeros(5, np.int32)

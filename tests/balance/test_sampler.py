@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from imblearn import FunctionSampler
 from imblearn.combine import SMOTEENN, SMOTETomek
-from imblearn.over_sampling import SMOTE, SMOTENC, BorderlineSMOTE, RandomOverSampler
+from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC, BorderlineSMOTE, RandomOverSampler
 from imblearn.pipeline import Pipeline
 from imblearn.under_sampling import EditedNearestNeighbours, InstanceHardnessThreshold, TomekLinks
 from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import OrdinalEncoder
 from sklearn.tree import DecisionTreeClassifier
 
 import prepkit as pk
@@ -422,6 +423,35 @@ def test_indices_that_a_sampler_tells_are_taken_where_they_are_right():
     assert drawn(sampler, labels).rows.tolist() == [-1, -1, -1, -1]
 
 
+def test_a_sampler_of_ones_own_by_the_name_of_a_known_one():
+    class RandomUnderSampler:
+        def fit_resample(self, X, y):
+            assert X.shape == (28, 2), "it may look at what rows hold"
+            return X + 1, y
+
+    stage = pk.Rebalance(RandomUnderSampler())
+    assert makes_rows(stage)
+    assert (drawn(stage, labels_of(20, 8)).rows == -1).all()
+
+
+def test_the_encoder_of_categories_is_kept_for_the_sampler_that_it_was_given_to():
+    class Encoder(OrdinalEncoder):
+        used = 0
+
+        def fit_transform(self, X, y=None):
+            Encoder.used += 1
+            return super().fit_transform(X)
+
+    labels = labels_of(20, 8)
+    codes = np.random.default_rng(0).integers(0, 3, (28, 2)).astype(np.int32)
+    spec = Spec((Column("a", "id", "int32", block="ids"), Column("b", "id", "int32", block="ids")))
+    out = draw(SMOTEN(Encoder(dtype=np.int32)), spec, {"ids": codes}, labels)
+    assert Encoder.used == 1
+    assert_same(out, draw("SMOTEN", spec, {"ids": codes}, labels))
+    draw(SMOTEN(Encoder(dtype=np.int32)), *mixed_frame(labels), labels)
+    assert Encoder.used == 1, "SMOTENC needs another one"
+
+
 def test_a_pipeline_of_samplers():
     labels = labels_of(40, 10)
     out = drawn(Pipeline([("smote", SMOTE()), ("enn", EditedNearestNeighbours())]), labels)
@@ -610,6 +640,13 @@ def test_what_would_not_fit_is_refused_before_it_is_asked_for(name):
     assert ("'oversample'" if name == "SMOTE" else "'undersample'") in str(refused.value)
     spec = Spec(numbers(len(labels), 300))
     assert len(draw_by_sampler(pk.Rebalance("RandomOverSampler"), spec, never, labels, NAMES[:2], 0).rows) == 1_998_000
+
+
+def test_of_a_sampler_of_ones_own_it_is_assumed_that_classes_come_to_be_equally_large(monkeypatch):
+    labels = labels_of(30, 10, 20)
+    monkeypatch.setattr(judge, "MOST", 89 * 2 * 8 * judge.COPIES)
+    with pytest.raises(pk.PrepkitError, match="FunctionSampler would take about 0.0 GiB for 90 rows of 2 numbers"):
+        drawn(own(lambda X, y: (X, y)), labels)
 
 
 @pytest.mark.parametrize("others", [0, 1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -71,6 +72,12 @@ def test_ratios_of_two_classes(kind, counts, ratio):
     assert (our_error is None) == (their_error is None)
     assert our_rows == their_rows
     assert our_error is None or isinstance(our_error, pk.PrepkitError)
+
+
+@pytest.mark.parametrize("ratio", [np.float32(0.5), np.float64(0.5), Fraction(1, 2)])
+def test_a_ratio_may_be_any_number(ratio):
+    assert ours("oversample", (10, 3), ratio) == (10, 5)
+    assert ours("oversample", (10, 3), 1) == (10, 10)
 
 
 def test_a_ratio_next_to_nothing():
