@@ -194,7 +194,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
         self.loss.append(float((logs or {}).get("loss", self.log_loss[-1])))
         best = self.log_loss[self.best_epoch - 1] if self.best_epoch else np.inf
         if self.log_loss[-1] < best:
-            self.best, self.best_epoch = [np.array(v) for v in self.model.variables], epoch + 1
+            self.best, self.best_epoch = [np.array(v.numpy()) for v in self.model.variables], epoch + 1
         if epoch < PROBED:
             self.probed.append(self.training.probe())
         self.model.stop_training = self.model.stop_training or self.diverged
