@@ -109,6 +109,11 @@ def ablate(
     seeds, epochs, batch_size = whole(seeds, "seeds", 1), whole(epochs, "epochs", 1), whole(batch_size, "batch_size", 1)
     _check(pipeline, model, budget, validation_split, test_split, validation)
     source = as_source(data, label, batched=batched)
+    if source.n_rows is not None and source.n_rows < FEWEST:
+        raise PrepkitError(
+            f"{source.name} has {source.n_rows} rows, too few to be parted into training, validation and test rows: "
+            f"give {FEWEST} or more, and some hundreds to learn anything from them."
+        )
     head = Reader(source).head
     raw = infer(source, head, label, dict(kinds or {}))
     shares = validation_split, test_split
@@ -268,7 +273,8 @@ class _Study:
         if done == 1:
             notes.append("One seed gives no intervals, and so no verdicts but on whether it trains at all.")
         reasons = {n: stage.reason for n, stage in zip(stages, self.pipeline.stages, strict=True)}
-        settings = self._settings(done, entropy, seconds) | {"targets": targets(runs, entropy)}
+        settings = self._settings(done, entropy, seconds)
+        settings |= {"targets": targets(runs, entropy), "equal": dict(plan.equal)}
         judged = verdicts(runs, found, stages, stand_ins, impossible)
         return Ablation(plan.variants, tuple(runs), found, judged, reasons, repr(self.pipeline), settings, tuple(notes))
 
@@ -278,9 +284,10 @@ class _Study:
         return {
             "data": self.source.name,
             "label": self.raw.label.name if self.raw.label else None,
-            "classes": dict(zip(metadata.class_names, metadata.prior, strict=True)),
+            "class_names": list(metadata.class_names),
+            "shares": list(metadata.prior),
             "training rows": metadata.ledger.trained,
-            "shares": dict(zip(("validation", "test"), self.shares, strict=True)),
+            "set apart": dict(zip(("validation", "test"), self.shares, strict=True)),
             "groups": self.groups,
             "seeds": seeds,
             "epochs": self.epochs,
