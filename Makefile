@@ -3,8 +3,10 @@
 PYTHON ?= python3
 # Test processes; each imports TensorFlow, about 0.5 GB.
 WORKERS ?= 2
-# For pytest, as in: make test ARGS="tests/features -x"
+# For pytest or a benchmark, as in: make test ARGS="tests/features -x"
 ARGS ?=
+# Names of benchmarks, as in: make bench BENCH=convergence ARGS=--quick
+BENCH ?= $(basename $(notdir $(wildcard benchmarks/[a-z]*.py)))
 
 BIN := .venv/bin
 DEV := .venv/.dev-installed
@@ -22,7 +24,7 @@ help:
 	@echo "make demo   train on the UCI Adult data, raw and prepared"
 	@echo "make test   tests and the examples in docstrings"
 	@echo "make check  ruff and mypy"
-	@echo "make bench  every benchmark, into benchmarks/results/"
+	@echo "make bench  every benchmark, or BENCH=convergence, into benchmarks/results/"
 	@echo "make docs   the site, into docs/_build/; runs every script in examples/"
 
 demo: $(DEV)
@@ -37,7 +39,7 @@ check: $(DEV)
 	@$(BIN)/mypy
 
 bench: $(DEV)
-	@set -e; for script in $(wildcard benchmarks/[a-z]*.py); do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for name in $(BENCH); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py $(ARGS); done
 
 docs: $(DOCS)
 	@set -e; for script in $(wildcard examples/[a-z]*.py); do echo "== $$script"; $(BIN)/python $$script; done
