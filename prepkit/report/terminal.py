@@ -38,7 +38,7 @@ def summary(metadata: Any, recipe: str) -> RenderableType:
             seen = Text(", ".join(rule["examples"]))
             rules.add_row(Text(rule["rule"]), rule["policy"], f"{rule['broken']:,}", f"{rule['refused']:,}", seen)
     a = metadata.advice
-    bias = ", ".join(f"{b:.3g}" for b in a.initial_bias[:6]) + (", ..." if len(a.initial_bias) > 6 else "")
+    bias = ", ".join(f"{round(b, 9):.3g}" for b in a.initial_bias[:6]) + (", ..." if len(a.initial_bias) > 6 else "")
     cleaning = metadata.cleaning
     lines = [
         f"rows: {metadata.ledger}",

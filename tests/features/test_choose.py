@@ -62,8 +62,8 @@ def test_a_name_goes_before_a_glob():
             "zzz",
             "Drop names column 'zzz', which is not there: did you mean 'age', 'cap gain', 'cap loss', ",
         ),
-        ("z*", "Drop: columns='z.' chooses none of the 5 columns."),
-        ("kind:datetime", "Drop: columns='kind:datetime' chooses none of the 5 columns."),
+        ("z*", "columns='z.' chooses none of the 5 columns."),
+        ("kind:datetime", "columns='kind:datetime' chooses none of the 5 columns."),
         (["kind:numeric", "job", "at home"], "leaves no column."),
     ],
 )
@@ -225,7 +225,7 @@ def test_a_map_that_reuses_a_name(leave_out):
         ),
         (
             lambda x: {"y": tf.reshape(x["age"], [tf.shape(x["age"])[0], -1])},
-            "Map: 'y' comes out as .*: make every size but the rows a fixed one.",
+            "'y' comes out as .*: make every size but the rows a fixed one.",
         ),
         (lambda x: {"cap gain": x["age"]}, r"columns \['cap gain'\] exist twice: rename one of each."),
     ],

@@ -45,7 +45,7 @@ def test_the_summary_says_what_was_found_and_decided():
         r"features: 4 \(dense\), labels: int",
         r"batches: 32 of 64 an epoch",
         r"source read 1 times? to fit",
-        r"last layer: Dense\(1, activation='sigmoid'\), loss='binary_crossentropy', initial bias: -1.12",
+        r"last layer: Dense\(1, activation='sigmoid'\), loss='binary_crossentropy', initial bias: 0",
     ]:
         assert re.search(line, text), f"{line}\n{text}"
 

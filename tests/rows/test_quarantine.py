@@ -47,7 +47,7 @@ def test_nothing_in_quarantine_is_no_file(tmp_path):
 
 
 def test_more_in_quarantine_than_memory_holds_is_saved_all_the_same(tmp_path, monkeypatch):
-    for module in ("prepkit.rows.quarantine", "prepkit.fitted"):
+    for module in ("prepkit.rows.quarantine", "prepkit.training"):
         monkeypatch.setattr(f"{module}.HELD", 3)
     frame = people().astype({"y": float})
     frame.loc[17, "y"] = NAN  # counted as a row without a label, not by the rules that it breaks

@@ -395,8 +395,8 @@ def test_errors_when_made(settings, message):
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"policies": {"agee": "drop"}}, "Validate: policies names 'agee', which is no rule: did you mean 'age'"),
-        ({"policies": {"isin": "clip"}}, r"Validate: job: isin\(.*\) cannot be 'clip': only ranges of numbers can be"),
+        ({"policies": {"agee": "drop"}}, "policies names 'agee', which is no rule: did you mean 'age'"),
+        ({"policies": {"isin": "clip"}}, r"job: isin\(.*\) cannot be 'clip': only ranges of numbers can be"),
     ],
 )
 def test_errors_when_fitted(settings, message):
