@@ -194,7 +194,7 @@ def _drawn(windows: tf.data.Dataset, draw: Draw, batch_size: int, seed: int) -> 
         return starts.map(as_written(piece), num_parallel_calls=AUTOTUNE)
 
     placed = _placed(windows, seed).scan(draw.nothing, counted)
-    return placed.map(indexed, num_parallel_calls=AUTOTUNE).flat_map(pieces)
+    return placed.map(indexed, num_parallel_calls=AUTOTUNE).prefetch(1).flat_map(pieces)
 
 
 def _rows(window: Any, index: tf.Tensor) -> Any:
