@@ -255,8 +255,8 @@ class _Study:
 
     def judged(self, plan: Plan, trained_runs: Sequence[Run], seeds: int, seconds: float) -> Ablation:
         """What follows from the runs."""
-        if self.metadata is None:
-            raise PrepkitError(f"no variant could be prepared: {trained_runs[0].error}")
+        if self.metadata is None or all(run.status == "failed" for run in trained_runs):
+            raise PrepkitError(f"no variant could be prepared and trained: {trained_runs[0].error}")
         runs = list(trained_runs)
         for name, twin in plan.equal.items():  # of a recipe that two names have, both have the runs
             runs += [replace(r, variant=name) for r in trained_runs if r.variant == twin]

@@ -174,6 +174,14 @@ def test_the_same_model_twice_is_refused():
         pk.ablate(RECIPE, frame(60), "y", model=lambda: one, seeds=1, epochs=1)
 
 
+def test_where_no_run_can_be_trained_there_is_nothing_to_tell():
+    def broken():
+        raise ValueError("no such layer")
+
+    with pytest.raises(pk.PrepkitError, match="no variant could be prepared and trained.*no such layer"):
+        pk.ablate(RECIPE, frame(60), "y", model=broken, seeds=1, epochs=1)
+
+
 def test_recipes_and_data_that_are_none():
     with pytest.raises(pk.PrepkitError, match="no stage"):
         pk.ablate(pk.Pipeline([]), frame(60), "y", seeds=1, epochs=1)
