@@ -59,7 +59,7 @@ def test_help_is_printed_without_tensorflow():
     command = [sys.executable, "-c", code, "--help"]
     found = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(pk.__path__[0]).parent)
     *text, modules = found.stdout.splitlines()
-    assert all(command in "\n".join(text) for command in ("prepare", "profile", "demo"))
+    assert all(command in "\n".join(text) for command in ("prepare", "profile", "ablate", "demo"))
     heavy = {"tensorflow", "keras", "numpy", "pandas", "pyarrow", "sklearn"}
     assert not heavy & {name.split(".")[0] for name in modules.split()}
     assert found.stderr == ""
@@ -202,7 +202,14 @@ def test_what_is_wrong_is_said_on_standard_error(case, capfd, monkeypatch):
 
 @pytest.mark.parametrize(
     "arguments, code",
-    [(["--help"], 0), (["prepare", "--help"], 0), (["profile", "--help"], 0), ([], 2), (["prepair"], 2)],
+    [
+        (["--help"], 0),
+        (["prepare", "--help"], 0),
+        (["profile", "--help"], 0),
+        (["ablate", "--help"], 0),
+        ([], 2),
+        (["prepair"], 2),
+    ],
 )
 def test_usage(arguments, code, capfd):
     assert run(*arguments) == code
@@ -358,6 +365,134 @@ def test_where_reports_go_is_checked_before_the_work_is_done(monkeypatch, capfd)
     assert profiled("--json", "no/r.json") == 1
 
 
+# ablate
+
+
+@pytest.fixture
+def _small():
+    """120 rows that the age tells something of, a recipe of two stages, and a module with functions."""
+    data = pd.read_csv("train.csv")[:120]
+    data["label"] = np.where(data["age"] > 53, "old", "young")
+    data.to_csv("small.csv", index=False)
+    recipe = {"stages": [{"stage": "Rescale", "method": "standard"}, {"stage": "OneHot"}]}
+    Path("recipe.json").write_text(json.dumps(recipe))
+    Path("own_models.py").write_text(
+        "import keras\n"
+        "def build(metadata):\n"
+        "    model = keras.Sequential([keras.layers.Dense(1, 'sigmoid')])\n"
+        "    model.compile('sgd', 'binary_crossentropy')\n"
+        "    return model\n"
+        "def uncompiled():\n"
+        "    return keras.Sequential([keras.layers.Dense(1, 'sigmoid')])\n"
+        "number = 3\n"
+    )
+    yield
+    sys.modules.pop("own_models", None)
+
+
+def ablated(*arguments: str) -> int:
+    tiny = ("--seeds", "2", "--epochs", "2", "--batch-size", "32")
+    return run("ablate", "small.csv", "--label", "label", "--recipe", "recipe.json", *tiny, *arguments)
+
+
+@pytest.mark.usefixtures("_small")
+def test_ablate_says_what_each_stage_does_writes_a_page_and_goes_on_from_what_it_wrote(capfd):
+    assert ablated("--out", "deep/found") == 0
+    said, errors = capfd.readouterr()
+    assert ours(errors) == ""
+    assert all(re.search(rf"^{stage} +(\S+ )?[a-z ]+  ", said, re.M) for stage in ("Rescale", "OneHot"))
+    assert re.search(r"^4 variants, 2 seeds: ", said, re.M)
+    assert "wrote deep/found/ablation.html, and the numbers as JSON and CSV beside it\n" in said
+    assert "\x1b" not in said
+    folder = Path("deep/found")
+    written = ["ablation.html", "ablation.json", "curves.csv", "effects.csv", "runs.jsonl"]
+    assert sorted(p.name for p in folder.iterdir()) == written
+    data = json.loads((folder / "ablation.json").read_text("utf-8"))
+    assert data["recipe"] == repr(pk.Pipeline.from_json(Path("recipe.json").read_text()))
+    assert [v["stage"] for v in data["verdicts"]] == ["Rescale", "OneHot"]
+    assert len(pd.read_csv(folder / "effects.csv")) == len(data["effects"]) > 0
+    curves = pd.read_csv(folder / "curves.csv")
+    assert {"raw", "recipe", "without Rescale", "without OneHot"} <= set(curves["variant"])
+    assert set(curves.groupby(["variant", "seed"]).size()) == {2}  # epochs
+    page = checked((folder / "ablation.html").read_text("utf-8"))
+    assert "Each stage" in page.words and "without Rescale" in page.words
+    # interrupted before its last run, it trains that one only
+    *kept, last = (folder / "runs.jsonl").read_text("utf-8").splitlines(keepends=True)
+    (folder / "runs.jsonl").write_text("".join(kept), "utf-8")
+    (folder / "ablation.html").unlink()
+    assert ablated("--out", "deep/found", "--quiet") == 0
+    assert capfd.readouterr().out == "" and (folder / "ablation.html").exists()
+    *before, again = (folder / "runs.jsonl").read_text("utf-8").splitlines(keepends=True)
+    assert before == kept and len(kept) == 1 + 4 * 2 - 1
+    assert json.loads(again)["log_loss"] == json.loads(last)["log_loss"]
+    assert ablated("--out", "deep/found", "--epochs", "3") == 1
+    assert "is of another ablation" in capfd.readouterr().err
+
+
+@pytest.mark.usefixtures("_small")
+def test_ablate_trains_a_model_of_the_users_own_module(capfd):
+    Path("recipe.json").write_text('{"stages": [{"stage": "Rescale"}, {"stage": "Drop", "columns": ["job"]}]}')
+    assert ablated("--model", "own_models:build", "--quiet") == 0
+    assert capfd.readouterr().out == ""
+    found = json.loads(Path("ablation/ablation.json").read_text("utf-8"))
+    assert found["settings"]["model"] == "build"
+    assert {r["status"] for r in found["runs"]} <= {"converged", "not converged"}
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        ([], (5, 30, 256, None, None)),
+        (["--quick"], (3, 10, 256, None, None)),
+        (["--quick", "--seeds", "4", "--epochs", "7"], (4, 7, 256, None, None)),
+        (["--batch-size", "64", "--budget", "90", "--groups", "job"], (5, 30, 64, 90.0, "job")),
+    ],
+)
+def test_what_ablate_is_told_and_the_recipe_that_is_recommended(arguments, expected, monkeypatch, capfd):
+    told = []
+
+    def stand_in(pipeline, data, label, *, model, seeds, epochs, batch_size, budget, groups, out):
+        told.append((pipeline, data, label, model, out, (seeds, epochs, batch_size, budget, groups)))
+        raise pk.PrepkitError("told.")
+
+    monkeypatch.setattr(pk, "ablate", stand_in)
+    assert run("ablate", "train.csv", "--label", "label", *arguments) == 1
+    assert ours(capfd.readouterr().err) == "prepkit: told.\n"
+    recommended = pk.recommend("train.csv", "label")
+    assert told == [(recommended, "train.csv", "label", None, Path("ablation"), expected)]
+
+
+BAD_ABLATE: dict[str, tuple[list[str], int, str]] = {
+    "no such file": (["nope.csv", "--label", "label"], 1, "no file nope.csv"),
+    "no such column": (["small.csv", "--label", "labels"], 1, "label='labels' is no column of small.csv"),
+    "no such recipe": (["small.csv", "--label", "label", "--recipe", "no.json"], 1, "cannot read the recipe no.json"),
+    "no such group": (["small.csv", "--label", "label", "--groups", "house"], 1, "house"),
+    "no module": (["small.csv", "--label", "label", "--model", "nowhere:build"], 1, "No module named 'nowhere'"),
+    "no function of it": (["small.csv", "--label", "label", "--model", "own_models:bild"], 1, "bild.*MODULE:FUNCTION"),
+    "no colon": (["small.csv", "--label", "label", "--model", "own_models"], 1, "MODULE:FUNCTION, as in mymodule:b"),
+    "no function": (["small.csv", "--label", "label", "--model", "own_models:number"], 1, "give MODULE:FUNCTION"),
+    "not compiled": (["small.csv", "--label", "label", "--model", "own_models:uncompiled"], 1, "is not compiled"),
+    "no budget": (["small.csv", "--label", "label", "--budget", "0"], 1, "budget=0.0: give seconds, above 0"),
+    "negative seeds": (["small.csv", "--label", "label", "--seeds", "-1"], 1, "seeds=-1: give 1 or more"),
+    "no number": (["small.csv", "--label", "label", "--seeds", "few"], 2, "Invalid value for '--seeds'"),
+    "no label": (["small.csv"], 2, "Missing option '--label'"),
+}
+
+
+@pytest.mark.usefixtures("_small")
+@pytest.mark.parametrize("case", BAD_ABLATE)
+def test_what_ablate_cannot_do_is_said_on_standard_error(case, capfd):
+    arguments, code, message = BAD_ABLATE[case]
+    assert run("ablate", "--seeds", "1", "--epochs", "1", *arguments) == code
+    said, errors = capfd.readouterr()
+    assert said == ""
+    assert re.search(message, errors)
+    assert "Traceback" not in errors
+    if code == 1:
+        assert ours(errors).startswith("prepkit: ") and len(ours(errors).splitlines()) <= 3
+    assert not Path("ablation/ablation.html").exists()
+
+
 def test_the_commands_mirror_the_library():
     commands: Any = {c.callback.__name__ for c in cli.app.registered_commands}
-    assert commands == {"prepare", "profile", "demo"}
+    assert commands == {"prepare", "profile", "ablate", "demo"}
