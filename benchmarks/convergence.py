@@ -2,6 +2,7 @@
 
     python benchmarks/convergence.py [--sets penguins ...] [--seeds 5] [--epochs 20] [--quick]
                                      [--out benchmarks/results/convergence.json] [--pages DIR] [--runs DIR]
+                                     [--merge FILE ...]
 
 `pk.ablate` trains the recipe, the recipe without each stage, each stage alone, and nothing, on the same splits (60 %
 training, 20 % validation, 20 % test rows), from the same initial weights; its documentation has the rules of verdicts.
@@ -88,12 +89,15 @@ class Case:
 
 
 def shipped(name: str) -> Callable[[], tuple[Any, str | None]]:
-    """A set as benchmarks/balance.py loads it, with a column of the storm that a row is of."""
+    """A set as benchmarks/balance.py loads it, with the number of the storm that a row is of.
+
+    As a number it is rescaled where it is not dropped; as a string, numbers in the hundreds would stand in for it.
+    """
 
     def load() -> tuple[Any, str | None]:
         frame, groups = balance.load(name, None)
         if groups is not None:
-            frame.insert(0, "group", [f"group {g}" for g in groups])
+            frame.insert(0, "group", groups)
         return frame.sample(min(MOST, len(frame)), random_state=0).reset_index(drop=True), "label"
 
     return load
@@ -510,10 +514,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     if report["settings"] != settings:
         raise SystemExit(f"{options.out} was made with {report['settings']}, not {settings}: give another --out.")
     words = sys.argv[1:] if argv is None else argv
-    folders = [p for p in (options.pages, options.runs) if p]
+    folders = [p for p in (options.pages, options.runs, *options.merge) if p]
     words = ["DIR" if Path(word) in folders else word for word in words]
     command = " ".join(["python", "benchmarks/convergence.py", *words])
     report |= {"machine": machine(), "command": command, "method": __doc__}
+    merge(report, options.merge)
     for name in options.sets:
         if name in {one["set"] for one in report["sets"]}:
             continue
@@ -525,6 +530,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         report["outside"] = plain(outside(options.seeds))
     write(report, options.out)
     print(told(report), f"\nwritten to {options.out}")
+
+
+def merge(report: dict[str, Any], files: Sequence[Path]) -> None:
+    """Take over the sets of other outputs, in the place of those that are there already."""
+    for file in files:
+        other = json.loads(file.read_text())
+        if other["settings"] != report["settings"]:
+            raise SystemExit(f"{file} was made with {other['settings']}, not {report['settings']}: leave it out.")
+        sets = {one["set"]: one for one in [*report["sets"], *other["sets"]]}
+        report["sets"] = sorted(sets.values(), key=lambda one: SETS.index(one["set"]))
+        report["merged"] = [*report.get("merged", ()), {k: other[k] for k in ("command", "machine")}]
+        report.setdefault("outside", other["outside"])
 
 
 def write(report: dict[str, Any], out: Path) -> None:
@@ -543,11 +560,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=HERE / "results" / "convergence.json")
     parser.add_argument("--pages", type=Path, help="a folder for the page of each set")
     parser.add_argument("--runs", type=Path, help="a folder for finished runs, from which a set that stopped goes on")
+    parser.add_argument("--merge", type=Path, nargs="+", default=[], help="outputs of other processes, to take over")
     options = parser.parse_args(argv)
     if options.quick:
         options.sets = options.sets or ["example-imbalance", "hypothyroid"]
         options.seeds, options.epochs, options.nulls = 2, 3, 2
-    options.sets = options.sets or list(SETS)
+    options.sets = options.sets or ([] if options.merge else list(SETS))
     return options
 
 

@@ -42,6 +42,13 @@ def test_quick_run_writes_what_it_measured_and_does_not_measure_it_again(tmp_pat
     assert json.loads(out.read_text())["sets"] == report["sets"]
     with pytest.raises(SystemExit, match="give another --out"):
         convergence.main(["--seeds", "4", "--out", str(out)])
+    both, settings = tmp_path / "both.json", ["--seeds", "2", "--epochs", "3", "--nulls", "2"]
+    convergence.main([*settings, "--merge", str(out), "--out", str(both)])
+    merged = json.loads(both.read_text())
+    assert merged["sets"] == report["sets"] and merged["summary"] == report["summary"]
+    assert [m["command"] for m in merged["merged"]] == [report["command"]]
+    with pytest.raises(SystemExit, match="leave it out"):
+        convergence.main(["--seeds", "4", "--merge", str(out), "--out", str(tmp_path / "other.json")])
 
 
 @pytest.mark.parametrize("name", REAL)
