@@ -191,14 +191,15 @@ def ablate(
     import prepkit as pk
     from prepkit.ablation.terminal import summary
 
+    build = _function(model) if model else None
     chosen = pk.Pipeline.from_json(_read(recipe)) if recipe else pk.recommend(file, label=label)
     ablation = pk.ablate(
         chosen,
         file,
         label,
-        model=_function(model) if model else None,
-        seeds=seeds or (3 if quick else 5),
-        epochs=epochs or (10 if quick else 30),
+        model=build,
+        seeds=(3 if quick else 5) if seeds is None else seeds,
+        epochs=(10 if quick else 30) if epochs is None else epochs,
         batch_size=batch_size,
         budget=budget,
         groups=groups,

@@ -18,10 +18,10 @@ PACKAGE = Path(prepkit.__path__[0])
 PUBLIC = ""  # prepkit/__init__.py
 ORDER = [
     *["errors", "progress", "graph", "spec", "parse", "scan", "source", "labels", "finding", "report", "rules"],
-    *["tensors", "decode", "gate", "core", "entry", "features", "rows", "flow", "packing", "fit", "balance", "feed"],
-    *["cleaning", "split", "storage", "metadata", "losses", "keras", "parity", "drift", "fitted", "prepared"],
-    *["training", "pipeline", "profiling", "ablation", "doctor", "shards", "datasets", "demo", PUBLIC],
-    *["cli", "__main__"],
+    *["tensors", "decode", "gate", "core", "entry", "features", "rows", "flow", "packing", "fit", "balance"],
+    *["feed", "users_model", "cleaning", "split", "storage", "metadata", "losses", "keras", "parity", "drift"],
+    *["fitted", "prepared", "training", "pipeline", "profiling", "ablation", "doctor", "shards", "datasets"],
+    *["demo", PUBLIC, "cli", "__main__"],
 ]
 
 

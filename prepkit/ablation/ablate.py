@@ -22,10 +22,9 @@ from prepkit.ablation.data import ALONE, IN_RECIPE, RAW, RECIPE, Ablation, Run, 
 from prepkit.ablation.judge import effects, targets, verdicts
 from prepkit.ablation.network import Models
 from prepkit.ablation.train import trained
-from prepkit.ablation.variants import Plan, stage_names, variants
-from prepkit.core import Stage
+from prepkit.ablation.variants import Alternatives, Plan, stage_names, variants
 from prepkit.errors import PrepkitError
-from prepkit.fitted import whole
+from prepkit.fitted import FittedPipeline, whole
 from prepkit.metadata import Metadata
 from prepkit.pipeline import Pipeline
 from prepkit.progress import track
@@ -53,7 +52,7 @@ def ablate(
     epochs: int = 30,
     batch_size: int = 256,
     budget: float | None = None,
-    alternatives: Mapping[str, Sequence[Stage[Any]]] | None = None,
+    alternatives: Alternatives | None = None,
     validation_split: float = 0.2,
     test_split: float = 0.2,
     groups: str | None = None,
@@ -228,10 +227,9 @@ class _Study:
     def run(self, variant: Variant, seed: int) -> Run:
         """Prepare and train one variant; what the data or the stages refuse is a run that failed."""
         parts = self.parts(seed)
-        recipe = Pipeline(variant.stages, self.pipeline.output, self.pipeline.labels)
         started, before = time.perf_counter(), _peak()
         try:
-            fitted = recipe._fit(parts.train, self.label, {}, self.raw)
+            fitted = self.fitted(variant, parts)
             prepared = prepare(fitted, parts.train, self.batch_size, seed)
         except PrepkitError as error:
             return Run(variant.name, seed, "failed", str(error))
@@ -244,19 +242,30 @@ class _Study:
             prepare_bytes=grown,
         )  # fmt: skip
 
+    def fitted(self, variant: Variant, parts: _Parts) -> FittedPipeline:
+        """The recipe of a variant, fitted on the training rows; missing cells may reach the model, and do as they do."""
+        recipe = Pipeline(variant.stages, self.pipeline.output, self.pipeline.labels)
+        return recipe._fit(parts.train, self.label, {}, self.raw)
+
     def fingerprint(self, head: Any) -> str:
         """Of the data and of all settings that a run depends on."""
         keys = Units(self.raw, None).of(head)[0]
         model = getattr(self.model, "__qualname__", repr(self.model))
-        own = [self.label, model, self.epochs, self.batch_size, self.shares, self.groups]
+        kinds = [(c.name, c.kind) for c in self.raw.columns]
+        own = [self.label, model, self.epochs, self.batch_size, self.shares, self.groups, kinds]
+        if self.validation is not None:
+            given = Reader(as_source(self.validation, self.label)).head
+            own.append(int(Units(self.raw, None).of(given)[0].sum()))
         versions = [keras.__version__, tf.__version__]
         text = json.dumps([repr(self.pipeline), int(keys.sum()), len(keys), own, versions], default=str)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def judged(self, plan: Plan, trained_runs: Sequence[Run], seeds: int, seconds: float) -> Ablation:
         """What follows from the runs."""
-        if self.metadata is None or all(run.status == "failed" for run in trained_runs):
+        if all(run.status == "failed" for run in trained_runs):
             raise PrepkitError(f"no variant could be prepared and trained: {trained_runs[0].error}")
+        if self.metadata is None:  # all runs were known
+            self.metadata = self.fitted(next(v for v in plan.variants if v.role == "recipe"), self.parts(0)).metadata
         runs = list(trained_runs)
         for name, twin in plan.equal.items():  # of a recipe that two names have, both have the runs
             runs += [replace(r, variant=name) for r in trained_runs if r.variant == twin]
@@ -276,7 +285,9 @@ class _Study:
         settings = self._settings(done, entropy, seconds)
         settings |= {"targets": targets(runs, entropy), "equal": dict(plan.equal)}
         judged = verdicts(runs, found, stages, stand_ins, impossible)
-        return Ablation(plan.variants, tuple(runs), found, judged, reasons, repr(self.pipeline), settings, tuple(notes))
+        return Ablation(
+            plan.variants, tuple(trained_runs), found, judged, reasons, repr(self.pipeline), settings, tuple(notes)
+        )
 
     def _settings(self, seeds: int, entropy: float, seconds: float) -> dict[str, Any]:
         metadata = self.metadata

@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from prepkit.balance.probabilities import as_probabilities, full_correction, loss_of
-from prepkit.cleaning.network import _are_probabilities, _from_logits, _shapes
 from prepkit.errors import PrepkitError
+from prepkit.users_model import are_probabilities, from_logits, shapes
 
 LEAST = 1e-7  # of a probability, as in Keras' losses: a single sure error costs 16, not infinity
 BINS = 15  # of the largest probability, as in Guo et al. 2017
@@ -118,14 +118,14 @@ def class_probabilities(
     """
     if not tf.is_tensor(out) or tuple(out.shape[1:]) not in ((classes,), (1,) * (classes == 2)):
         expected = f"{classes} units with a softmax" + " or one with a sigmoid" * (classes == 2)
-        raise PrepkitError(f"the model gives {_shapes(out)} for {classes} classes: end it with {expected}.")
+        raise PrepkitError(f"the model gives {shapes(out)} for {classes} classes: end it with {expected}.")
     out = tf.cast(out, tf.float32)
     values = out.numpy()
     if not np.isfinite(values).all():
         nothing = np.full((len(values), classes), np.nan)
         return nothing, nothing
-    told = _from_logits(loss_of(model))
-    logits = not _are_probabilities(model, values, told)
+    told = from_logits(loss_of(model))
+    logits = not are_probabilities(model, values, told)
     if logits and told is False:
         raise PrepkitError(
             f"the model gives values from {values.min():.3g} to {values.max():.3g}, but its loss takes them for "

@@ -18,9 +18,9 @@ import tensorflow as tf
 from prepkit.ablation.measures import class_probabilities
 from prepkit.ablation.probe import Probe
 from prepkit.balance.probabilities import loss_of
-from prepkit.cleaning.network import _arguments
 from prepkit.errors import PrepkitError
 from prepkit.metadata import Metadata
+from prepkit.users_model import arguments
 
 Batch = tuple[Any, Any, Any]  # features, labels, and weights or None: tensors (rows, ...)
 
@@ -196,7 +196,7 @@ class Models:
             columns = {name: tuple(t.shape[1:]) for name, t in x.items()} if isinstance(x, Mapping) else None
             model = default_model(metadata, tuple(x.shape[1:]) if columns is None else columns)
         else:
-            model = self._build(*[metadata] * _arguments(self._build))
+            model = self._build(*[metadata] * arguments(self._build))
         if not isinstance(model, keras.Model):
             got = type(model).__name__
             raise PrepkitError(f"the model function returned a {got}: let it return a compiled keras.Model.")

@@ -15,10 +15,10 @@ from prepkit.ablation.data import CONVERGED, Run, Status
 from prepkit.ablation.measures import log_loss, measured
 from prepkit.ablation.network import Batch, Models, Trainable
 from prepkit.ablation.probe import Probed
-from prepkit.cleaning.network import _apart, _told
 from prepkit.errors import PrepkitError
 from prepkit.metadata import Metadata
 from prepkit.prepared import Prepared
+from prepkit.users_model import apart, told
 
 ROWS = 256  # that the gradient is computed of: as many as a batch has unless told otherwise
 PROBED = 3  # epochs behind which it is looked at: what does not start to learn shows in these
@@ -92,18 +92,18 @@ def trained(
         prepare_seconds=prepare_seconds,
         prepare_bytes=prepare_bytes,
     )
-    with _apart(seed):
+    with apart(seed):
         try:
             one = models(metadata, batch := _first(prepared), f"variant {variant!r}, seed {seed}")
         except PrepkitError:
             raise
         except Exception as error:  # whatever the user's function, Keras or TensorFlow raise
-            return replace(run, error=_told(error))
+            return replace(run, error=told(error))
         rows = held(valid), held(test)
         try:
             return _Training(one, prepared, batch, *rows).run(run, epochs)
         except Exception as error:
-            return replace(run, error=_told(error))
+            return replace(run, error=told(error))
 
 
 def _first(prepared: Prepared) -> Batch:

@@ -11,9 +11,10 @@ import numpy as np
 from prepkit.errors import PrepkitError
 from prepkit.labels import clean
 from prepkit.source.table import is_frame
+from prepkit.users_model import ROUNDING
 
 # What float16 and few digits leave of a probability, and of a sum, of 0.33 three times say; logits are far beyond.
-ROUNDING, OF_SUMS = 1e-3, 0.0101
+OF_SUMS = 0.0101
 LEAST = 1e-7  # Keras' epsilon, by which its losses clip probabilities; float32 still tells 1 - 1e-7 from 1
 SHOWN = 10  # class names in a message
 

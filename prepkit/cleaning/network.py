@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import gc
-import inspect
-import random
-import re
 import weakref
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,12 +13,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from prepkit.cleaning.given import ROUNDING, cured
+from prepkit.cleaning.given import cured
 from prepkit.errors import PrepkitError
 from prepkit.feed import from_memory
 from prepkit.graph import as_written
 from prepkit.labels import formed
 from prepkit.spec import LABEL, WEIGHT
+from prepkit.users_model import apart, are_probabilities, arguments, from_logits, shapes, sum_to_one, told
 
 STOPPING = 0.1  # of a fold's training rows: by their loss training stops
 # Epochs: with 20 % wrong labels in scikit-learn's digits and cancer, 2 to 5 differ by less than 0.02 in log-loss out of
@@ -30,11 +27,6 @@ STOPPING = 0.1  # of a fold's training rows: by their loss training stops
 PATIENCE = 3
 FEWEST = 5  # rows of a class from which on one is set aside: never more than a fifth of the class
 LEAST = 10  # rows to stop by
-# Lines of messages by which TensorFlow and Keras say only where, not what.
-PLACES = re.compile(
-    r"\s*$|\s+File |Graph execution error|Detected at node|Exception encountered when calling [\w.]+\(\)\.$"
-)
-ESCAPES = re.compile(r"\x1b\[\d*m")  # Keras makes the reason bold
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +89,7 @@ class Network:
                 fold's; if the model cannot be trained; if it gives no probabilities of the classes.
         """
         gc.collect()  # Keras models hold themselves: else those of all folds would stay in memory
-        with _apart(self.seed):
+        with apart(self.seed):
             model = self._built(where)
             to_predict = self._dataset(held_out)
             try:
@@ -106,21 +98,21 @@ class Network:
                 raise
             except Exception as error:  # whatever Keras, TensorFlow or the user's own code raises
                 raise PrepkitError(
-                    f"CleanLabels: the model cannot be trained on {where}: {_told(error)}: make sure that it takes "
-                    f"{_shapes(to_predict.element_spec[0])} and labels as {self.form}, as a dataset of the same recipe "
+                    f"CleanLabels: the model cannot be trained on {where}: {told(error)}: make sure that it takes "
+                    f"{shapes(to_predict.element_spec[0])} and labels as {self.form}, as a dataset of the same recipe "
                     "without CleanLabels has them."
                 ) from error
 
     def _built(self, where: str) -> Any:
         try:
-            model = self.build(*[self.metadata] * _arguments(self.build))
+            model = self.build(*[self.metadata] * arguments(self.build))
         except Exception as error:
             raise PrepkitError(
-                f"CleanLabels: the model cannot be built for {where}: {_told(error)}: make sure that the "
+                f"CleanLabels: the model cannot be built for {where}: {told(error)}: make sure that the "
                 "function runs by itself, without arguments or with the metadata as its only one."
             ) from error
         if not isinstance(model, keras.Model):
-            raise PrepkitError(f"CleanLabels: model returned {_shapes(model)}: let it return a compiled keras.Model.")
+            raise PrepkitError(f"CleanLabels: model returned {shapes(model)}: let it return a compiled keras.Model.")
         if not model.compiled:
             raise PrepkitError("CleanLabels: model returned a model that is not compiled: call compile in it.")
         self._check_new(model, where)
@@ -203,12 +195,12 @@ class Network:
         expected = f"{self.classes} units with a softmax" + " or one with a sigmoid" * (self.classes == 2)
         if not isinstance(out, np.ndarray) or out.shape[1:] not in ((self.classes,), (1,) * (self.classes == 2)):
             raise PrepkitError(
-                f"CleanLabels: the model gives {_shapes(out)} for {self.classes} classes: end it with {expected}."
+                f"CleanLabels: the model gives {shapes(out)} for {self.classes} classes: end it with {expected}."
             )
         out = out.astype(np.float32)
         if not np.isfinite(out).all():
             return np.full((len(out), self.classes), np.nan, np.float32)
-        if _are_probabilities(model, out, told := _from_logits(model.loss)):
+        if are_probabilities(model, out, told := from_logits(model.loss)):
             out = out.clip(0, 1)
         elif told is False:
             raise PrepkitError(
@@ -221,7 +213,7 @@ class Network:
         if out.shape[1] == 1:
             return np.concatenate([1 - out, out], axis=1)
         # Of one sigmoid for each class, or of logits, they do not sum to 1.
-        return out if _sum_to_one(out) else cured(out)
+        return out if sum_to_one(out) else cured(out)
 
 
 class _Diverged(keras.callbacks.Callback):  # type: ignore[misc]
@@ -230,71 +222,3 @@ class _Diverged(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if not np.isfinite((logs or {}).get("loss", 0.0)):
             self.model.stop_training = True
-
-
-@contextmanager
-def _apart(seed: int) -> Iterator[None]:
-    """Seed what Keras' layers draw from, Python's generator, and numpy's for the user; put both back at the end.
-
-    And keep TensorFlow from taking a new model in each fold, whose functions are traced anew, for a mistake.
-    """
-    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002
-    tf.get_logger().addFilter(_not_of_tracing)
-    try:
-        yield
-    finally:
-        tf.get_logger().removeFilter(_not_of_tracing)
-        random.setstate(python)
-        np.random.set_state(legacy)  # noqa: NPY002
-
-
-def _not_of_tracing(record: Any) -> bool:
-    return "triggered tf.function retracing" not in str(record.msg)
-
-
-def _arguments(build: Callable[..., Any]) -> int:
-    """How many arguments it has to be given, 0 or 1; of more Python tells which are missing."""
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return int(any(p.kind in kinds and p.default is p.empty for p in inspect.signature(build).parameters.values()))
-
-
-def _from_logits(loss: Any) -> bool | None:
-    """Whether the loss takes logits; None if it does not say."""
-    while isinstance(loss, list | tuple | Mapping) and len(loss) == 1:  # one for each output
-        loss = next(iter(loss.values() if isinstance(loss, Mapping) else loss))
-    loss = keras.losses.get(loss) if isinstance(loss, str) else loss
-    told = getattr(loss, "from_logits", None)
-    if told is None and callable(loss) and not isinstance(loss, keras.losses.Loss):
-        setting = inspect.signature(loss).parameters.get("from_logits")
-        told = setting.default if setting else None
-    return told if isinstance(told, bool) else None
-
-
-def _are_probabilities(model: Any, out: np.ndarray, told: bool | None) -> bool:
-    """Keras takes the softmax or the sigmoid away itself where the loss was told of logits."""
-    if out.min() < -ROUNDING or out.max() > 1 + ROUNDING:
-        return False
-    last = getattr(model.layers[-1], "activation", None) if model.layers else None
-    return not told or last is keras.activations.sigmoid or (out.shape[1] > 1 and _sum_to_one(out))
-
-
-def _sum_to_one(out: np.ndarray) -> bool:
-    return bool((np.abs(out.sum(axis=1) - 1) <= ROUNDING).all())
-
-
-def _told(error: Exception) -> str:
-    """The first line of an error that says what is wrong."""
-    text = getattr(error, "message", None) or str(error.args[0] if len(error.args) == 1 else error)
-    told = next((line.strip() for line in ESCAPES.sub("", text).splitlines() if not PLACES.match(line)), "")
-    return f"{type(error).__name__}: {told.rstrip('.')}"
-
-
-def _shapes(x: Any) -> str:
-    """Shapes and types of arrays or tensors, in words."""
-    if isinstance(x, Mapping):
-        return "{" + ", ".join(f"{name!r}: {_shapes(t)}" for name, t in x.items()) + "}"
-    if isinstance(x, list | tuple):
-        return f"{len(x)} outputs"
-    return f"{x.dtype.name} {tuple(x.shape)}" if hasattr(x, "dtype") else f"a {type(x).__name__}"

@@ -48,10 +48,12 @@ def test_every_variant_is_run_with_every_seed(ablation):
     assert all(len(r.log_loss) == len(r.loss) == len(r.seconds) == 3 for r in ablation.runs)
 
 
-def test_what_two_names_share_has_the_runs_of_both(ablation):
+def test_what_two_names_share_is_trained_once_and_judged_for_both(ablation):
     assert ablation.settings["equal"] == {"only Rescale": "without OneHot", "only OneHot": "without Rescale"}
-    by_name = {(r.variant, r.seed): r.log_loss for r in ablation.runs}
-    assert by_name["only Rescale", 1] == by_name["without OneHot", 1]
+    assert len(ablation.runs) == 4 * 2
+    table = ablation.table().query("measure == 'log_loss' and place == 'alone'").set_index("stage")
+    mean = np.mean([r.measures["log_loss"] for r in ablation.runs if r.variant == "without OneHot"])
+    assert table.loc["Rescale", "with_it"] == pytest.approx(mean)
 
 
 def test_there_is_a_verdict_and_a_reason_a_stage_and_effects_in_both_places(ablation):
@@ -113,6 +115,10 @@ def test_an_interrupted_ablation_goes_on_and_gives_the_same(tmp_path, monkeypatc
     again = pk.ablate(RECIPE, frame(), "y", **settings)
     assert len(calls) == 10 + 8 - 3
     assert [r.log_loss for r in again.runs] == [r.log_loss for r in whole.runs]
+    calls[:] = [""] * 10
+    finished = pk.ablate(RECIPE, frame(), "y", **settings)  # nothing is left to train
+    assert len(calls) == 10 and finished.settings["shares"] == again.settings["shares"]
+    assert finished.verdicts == again.verdicts
     with pytest.raises(pk.PrepkitError, match="another ablation"):
         pk.ablate(RECIPE, frame(seed=1), "y", **settings)
 

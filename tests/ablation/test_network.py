@@ -11,8 +11,8 @@ import tensorflow as tf
 
 import prepkit as pk
 from prepkit.ablation.network import Models, default_model
-from prepkit.cleaning.network import _apart
 from prepkit.errors import PrepkitError
+from prepkit.users_model import apart
 
 layers = keras.layers
 SPARSE = "sparse_categorical_crossentropy"
@@ -74,11 +74,11 @@ def test_training_a_kept_model_is_training_the_fresh_one_bit_by_bit(build):
     models = Models(build)
     kept = []
     for seed in (1, 2):
-        with _apart(seed):
+        with apart(seed):
             data = prepared(seed=seed)
             one = models(data.metadata, first(data), "a run")
             ours = fitted(one.model, prepared(seed=seed))
-        with _apart(seed):
+        with apart(seed):
             plain = build()
             plain(first(data)[0])
             theirs = fitted(plain, prepared(seed=seed))

@@ -14,8 +14,8 @@ from prepkit.ablation.data import Run
 from prepkit.ablation.measures import log_loss, measured
 from prepkit.ablation.network import Models
 from prepkit.ablation.train import held, trained
-from prepkit.cleaning.network import _apart
 from prepkit.errors import PrepkitError
+from prepkit.users_model import apart
 
 layers = keras.layers
 
@@ -83,7 +83,7 @@ def test_curves_and_measures_are_those_of_keras_by_hand(labels):
     next(iter(data.dataset.take(1)))  # an order of rows goes to look at the gradient
     (vx, vy), (tx, ty) = ((x[160:200], y[160:200]), (x[200:], y[200:]))
     curve, outputs = [], []
-    with _apart(0):
+    with apart(0):
         model = build(data.metadata)
         model(x[:5])
 

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from prepkit.cleaning.network import Network, _arguments, _from_logits, _told
+from prepkit import users_model
+from prepkit.cleaning.network import Network
 from prepkit.errors import PrepkitError
+from prepkit.users_model import told
 
 layers = keras.layers
 SPARSE, BINARY = "sparse_categorical_crossentropy", "binary_crossentropy"
@@ -178,7 +180,7 @@ def test_it_may_take_the_metadata():
     ],
 )
 def test_only_one_argument_without_a_default_gets_it(build, arguments):
-    assert _arguments(build) == arguments
+    assert users_model.arguments(build) == arguments
 
 
 def test_a_dict_of_features_goes_to_a_functional_model():
@@ -281,7 +283,7 @@ def test_an_input_of_another_width_is_said_with_what_there_is():
 def test_an_error_in_the_graph_is_told_by_its_reason():
     text = 'Graph execution error:\n\nDetected at node a/b defined at (most recent call last):\n  File "x.py", line 3\n'
     error = tf.errors.InvalidArgumentError(None, None, text + "\nReceived a label value of 2.\n\t [[{{node a/b}}]]")
-    assert _told(error) == "InvalidArgumentError: Received a label value of 2"
+    assert told(error) == "InvalidArgumentError: Received a label value of 2"
 
 
 def test_many_folds_log_nothing(caplog, monkeypatch):
@@ -343,7 +345,7 @@ def test_a_layer_that_is_not_trained_may_be_shared():
     ],
 )
 def test_the_loss_tells_whether_outputs_are_logits(loss, told):
-    assert _from_logits(loss) is told
+    assert users_model.from_logits(loss) is told
 
 
 @pytest.mark.parametrize(
