@@ -243,7 +243,7 @@ class _Study:
         )  # fmt: skip
 
     def fitted(self, variant: Variant, parts: _Parts) -> FittedPipeline:
-        """The recipe of a variant, fitted on the training rows; missing cells may reach the model, and do as they do."""
+        """The recipe of a variant, fitted on the training rows; that missing cells reach the model is no error here."""
         recipe = Pipeline(variant.stages, self.pipeline.output, self.pipeline.labels)
         return recipe._fit(parts.train, self.label, {}, self.raw)
 
@@ -337,7 +337,8 @@ class _Store:
         self.file = folder / RUNS
         folder.mkdir(parents=True, exist_ok=True)
         self.runs: dict[tuple[str, int], Run] = {}
-        lines = self.file.read_text("utf-8").splitlines() if self.file.exists() else []
+        text = self.file.read_text("utf-8") if self.file.exists() else ""
+        lines = text.splitlines()
         if lines and json.loads(lines[0]).get("fingerprint") != fingerprint:
             raise PrepkitError(
                 f"{self.file} is of another ablation (other data, recipe, settings or versions): give another out=, or "
@@ -345,10 +346,12 @@ class _Store:
             )
         if not lines:
             self.file.write_text(json.dumps({"fingerprint": fingerprint}) + "\n", "utf-8")
+        elif not text.endswith("\n"):  # it was killed while it wrote
+            self.file.write_text(text + "\n", "utf-8")
         for line in lines[1:]:
             try:
                 data = json.loads(line)
-            except ValueError:  # the last line of a run that was killed while it wrote
+            except ValueError:
                 continue
             fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
             run = Run(**fields)
