@@ -23,7 +23,9 @@ from prepkit.ablation.judge import effects, targets, verdicts
 from prepkit.ablation.network import Models
 from prepkit.ablation.train import trained
 from prepkit.ablation.variants import Alternatives, Plan, stage_names, variants
+from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
+from prepkit.fit import series_of
 from prepkit.fitted import FittedPipeline, whole
 from prepkit.metadata import Metadata
 from prepkit.pipeline import Pipeline
@@ -114,7 +116,7 @@ def ablate(
             f"give {FEWEST} or more, and some hundreds to learn anything from them."
         )
     head = Reader(source).head
-    raw = infer(source, head, label, dict(kinds or {}))
+    raw = infer(source, head, label, pipeline._kinds(head) | dict(kinds or {}))
     shares = validation_split, test_split
     study = _Study(pipeline, source, raw, label, model, validation, epochs, batch_size, shares, groups)
     plan = variants(pipeline, raw, _missing(source, raw), alternatives)
@@ -140,8 +142,6 @@ def _check(pipeline: Any, model: Any, budget: Any, validation_split: float, test
     if model is not None and (not callable(model) or isinstance(model, keras.Model)):
         what = "a model, whose weights would go from run to run" if callable(model) else repr(model)
         raise PrepkitError(f"model is {what}: give a function that returns a new compiled Keras model each time.")
-    if model is None and pipeline.output == "dict":
-        raise PrepkitError("a recipe with output='dict' needs model=, for its inputs have names: give a function.")
     if budget is not None and not (isinstance(budget, int | float) and budget > 0):
         raise PrepkitError(f"budget={budget!r}: give seconds, above 0, or None.")
     shares = {"test_split": test_split, "validation_split": 0.0 if validation is not None else validation_split}
@@ -159,9 +159,6 @@ def _check(pipeline: Any, model: Any, budget: Any, validation_split: float, test
 
 def _missing(source: Source, raw: Spec) -> set[str]:
     """Columns with missing cells."""
-    from prepkit.entry import Entry
-    from prepkit.fit import series_of
-
     found: set[str] = set()
     entry = Entry(raw, {})
     for chunk in source.chunks():
