@@ -2,7 +2,7 @@
 
     python benchmarks/convergence.py [--sets penguins ...] [--seeds 5] [--epochs 20] [--quick]
                                      [--out benchmarks/results/convergence.json] [--pages DIR] [--runs DIR]
-                                     [--merge FILE ...]
+                                     [--merge FILE ...] [--page docs/benchmarks.md]
 
 `pk.ablate` trains the recipe, the recipe without each stage, each stage alone, and nothing, on the same splits (60 %
 training, 20 % validation, 20 % test rows), from the same initial weights; its documentation has the rules of verdicts.
@@ -56,6 +56,12 @@ from benchmarks.throughput import machine
 
 HERE = Path(__file__).parent
 MOST = 6_000  # rows of a set: with more, stages that help where data are few would all have no effect
+MARKS = "<!-- measured -->", "<!-- end of what was measured -->"
+PARTS = {
+    "example": "Of the examples that the project began with",
+    "real": "On real data, the recipe that `pk.recommend` chooses, and `Clip`",
+    "planted": "Where the truth is known",
+}
 NULLS = 20  # repeats of the stage that does nothing: 19 are to be judged so
 JUDGEMENTS = ("needed to train at all", "helps", "no clear effect", "hurts", "not judged")
 GOOD = JUDGEMENTS[:2]
@@ -495,6 +501,36 @@ def _figures(effects: Sequence[Mapping[str, Any]], stage: str, measure: str) -> 
     return f"{e['difference']:+.3f}{around}"
 
 
+def page(report: Mapping[str, Any]) -> str:
+    """The tables in Markdown, for the documentation."""
+    lines = []
+    for part, heading in PARTS.items():
+        lines += [f"\n{heading}\n", "| data | stage | verdict | log-loss | balanced accuracy |", "| --- " * 5 + "|"]
+        for one in (one for one in report["sets"] if one["part"] == part):
+            for v in one.get("verdicts", ()):
+                figures = [_figures(one["effects"], v["stage"], m) or "–" for m in ("log_loss", "balanced_accuracy")]
+                cells = [one["title"], f"`{one['stages'][v['stage']]}`", v["judgement"], *figures]
+                lines.append("| " + " | ".join(cells) + " |")
+            lines += [f"| {one['title']} | {e['of']} | {e['found']} | | |" for e in _beside(one)]
+    total = ", ".join(f"{n} {judgement}" for judgement, n in report["summary"]["in_all"].items() if n)
+    machine_, minutes = report["machine"], report["summary"]["cpu_seconds"] / 60
+    packages = ", ".join(f"{name} {machine_['packages'][name]}" for name in ("prepkit", "tensorflow", "keras"))
+    lines.append(f"\nVerdicts on the real sets: {total}. {minutes:.0f} minutes of one core; {packages}.\n")
+    return "\n".join(lines)
+
+
+def _beside(one: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What was expected of alternatives and of repeats, which have no verdict."""
+    stages = {v["stage"] for v in one.get("verdicts", ())}
+    return [e for e in one["expected"] if e["of"] not in stages]
+
+
+def written_into(path: Path, text: str) -> None:
+    """Between the two marks of a page."""
+    before, _, rest = path.read_text("utf-8").partition(MARKS[0])
+    path.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{rest.partition(MARKS[1])[2]}", "utf-8")
+
+
 def plain(value: Any) -> Any:
     """For JSON: six digits are more than is known; no NaN."""
     if isinstance(value, Mapping):
@@ -529,6 +565,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if "outside" not in report:
         report["outside"] = plain(outside(options.seeds))
     write(report, options.out)
+    if options.page:
+        written_into(options.page, page(report))
     print(told(report), f"\nwritten to {options.out}")
 
 
@@ -541,7 +579,8 @@ def merge(report: dict[str, Any], files: Sequence[Path]) -> None:
         sets = {one["set"]: one for one in [*report["sets"], *other["sets"]]}
         report["sets"] = sorted(sets.values(), key=lambda one: SETS.index(one["set"]))
         report["merged"] = [*report.get("merged", ()), {k: other[k] for k in ("command", "machine")}]
-        report.setdefault("outside", other["outside"])
+        if "outside" in other:  # not of a process that was interrupted
+            report.setdefault("outside", other["outside"])
 
 
 def write(report: dict[str, Any], out: Path) -> None:
@@ -559,6 +598,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="two sets, two seeds, three epochs: does it run?")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "convergence.json")
     parser.add_argument("--pages", type=Path, help="a folder for the page of each set")
+    parser.add_argument("--page", type=Path, help="a page of the documentation to write the tables into")
     parser.add_argument("--runs", type=Path, help="a folder for finished runs, from which a set that stopped goes on")
     parser.add_argument("--merge", type=Path, nargs="+", default=[], help="outputs of other processes, to take over")
     options = parser.parse_args(argv)

@@ -163,11 +163,6 @@ class Pipeline:
         if validation_split:
             if validation is not None:
                 raise PrepkitError("validation= and validation_split= are two ways to the same: give one of them.")
-            if any(isinstance(s, CleanLabels) and s.pred_probs is not None for s in recipe.stages):
-                raise PrepkitError(
-                    "CleanLabels: pred_probs have a row for each row of the data, of which validation_split takes some "
-                    "away: split before, and give both parts."
-                )
             head = Reader(source).head
             raw = spec or infer(source, head, label, self._kinds(head) | dict(kinds or {}))
             split = parted(source, raw, validation_split, groups, seed)

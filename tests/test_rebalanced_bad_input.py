@@ -115,7 +115,7 @@ BAD: dict[str, tuple[Any, dict[str, Any], Any, str]] = {
     ),
     "weights of rows that are made": (
         "SMOTE", {}, lambda: (NUMBERS, TWO, np.ones(K)),
-        f"{WHERE}rows have weights, and SMOTE makes rows, .*: use 'oversample', or leave the weights out",
+        f"{WHERE}rows have weights, .* and SMOTE makes rows, .*: use 'oversample', leave the weights out",
     ),
     "class weights below 0": (
         "class_weight", {"class_weight": {"yes": -1}}, TWO, "Rebalance: class_weight of 'yes' is -1: give a finite",
