@@ -82,9 +82,8 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
     ADJUSTED: {},
 }
 NUMBERS = ("mean", "se", "difference", "difference_se")
-BATCH, PATIENCE, BINS = 256, 8, 15
+BATCH, PATIENCE = 256, 8
 LEAST_STEPS = 10  # updates a round: heart_disease has 3 batches
-LEAST = 1e-7  # probability: what float32 tells from 0 next to 1
 RARE = 0.3  # recall below which it has to be doubled
 SAME = 5e-4  # a difference less than is shown: what adjusted_loss, the same training but for rounding, differs by
 MEASURES = tuple(
@@ -154,11 +153,13 @@ def best_of(probabilities: Any, x: np.ndarray, y: np.ndarray) -> Any:
     """A callback that keeps the weights of the round of the least log-loss, and ends training after the patience."""
     import keras
 
+    from prepkit.ablation.measures import log_loss
+
     class Best(keras.callbacks.Callback):  # type: ignore[misc]
         loss, round, rounds, weights = np.inf, 0, 0, None
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            loss = log_loss(two(np.asarray(probabilities(x))), y)
+            loss = log_loss(y, two(np.asarray(probabilities(x))))
             self.rounds = epoch + 1
             if loss < self.loss:
                 self.loss, self.round, self.weights = loss, epoch + 1, self.model.get_weights()
@@ -192,11 +193,13 @@ def outcome(kind: str, data: Parts, stages: Sequence[Any], seed: int, rounds: in
     settings = {"steps_per_epoch": steps, "epochs": rounds, "callbacks": [best], "verbose": 0, "shuffle": False}
     model.fit(repeated, **settings, **weights)
     labels = pd.Index(metadata.class_names).get_indexer(data.test["label"])
-    rarest = int(np.argmin(metadata.counts_before))
+    counts = metadata.counts_before
     said = {name: two(s.predict(data.test, batch_size=2048, verbose=0)) for name, s in served.items()}
+    p = said["_corrected"]
+    moved = measured(p, labels, p / np.asarray(metadata.prior), counts, "_moved")
     return {
-        **{k: v for name, p in said.items() for k, v in measured(p, labels, rarest, name).items()},
-        **decided(said["_corrected"] / np.asarray(metadata.prior), labels, rarest, "_moved"),
+        **{k: v for name, p in said.items() for k, v in measured(p, labels, p, counts, name).items()},
+        **{k: v for k, v in moved.items() if k in MEASURES},
         "round": best.round,
         "rounds": best.rounds,
         "seconds_prepare": prepared_after,
@@ -211,35 +214,15 @@ def two(probabilities: np.ndarray) -> np.ndarray:
     return np.asarray(p / p.sum(axis=1, keepdims=True))
 
 
-# --- Measures: probabilities (rows, classes), class numbers (rows,) ------------------------------------------
+def measured(
+    p: np.ndarray, y: np.ndarray, said: np.ndarray, counts: Sequence[int], suffix: str = ""
+) -> dict[str, float]:
+    """As `prepkit.ablation.measures` has them; answers are by the largest of `said`."""
+    from prepkit.ablation import measures
 
-
-def measured(p: np.ndarray, y: np.ndarray, rarest: int, suffix: str = "") -> dict[str, float]:
-    """All measures, by name."""
-    from sklearn.metrics import roc_auc_score
-
-    curves = [roc_auc_score(y == c, p[:, c]) for c in range(p.shape[1]) if (y == c).any()]
-    found = {"auc": float(np.mean(curves)), "log_loss": log_loss(p, y), "ece": calibration_error(p, y)}
-    return {f"{name}{suffix}": value for name, value in found.items()} | decided(p, y, rarest, suffix)
-
-
-def decided(scores: np.ndarray, y: np.ndarray, rarest: int, suffix: str = "") -> dict[str, float]:
-    """Measures of decisions by the largest score."""
-    right = scores.argmax(axis=1) == y
-    recalls = [right[y == c].mean() for c in np.unique(y)]
-    found = {"recall": float(right[y == rarest].mean()), "balanced_accuracy": float(np.mean(recalls))}
+    found = measures.measured(y, p, said, counts)
+    found["recall"] = found.pop("minority_recall")
     return {f"{name}{suffix}": value for name, value in found.items()}
-
-
-def log_loss(p: np.ndarray, y: np.ndarray) -> float:
-    return float(-np.log(np.clip(p[np.arange(len(y)), y], LEAST, 1.0)).mean())
-
-
-def calibration_error(p: np.ndarray, y: np.ndarray) -> float:
-    top, right = p.max(axis=1), p.argmax(axis=1) == y
-    bins = np.minimum((top * BINS).astype(int), BINS - 1)
-    gaps = np.bincount(bins, weights=right - top, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(y))
 
 
 # --- Telling -------------------------------------------------------------------------------------------------

@@ -83,6 +83,16 @@ class ColumnStage(Stage[Learned]):
     """A stage that maps features to features: the same in training, evaluation and serving."""
 
 
+class FixedStage(ColumnStage[Nothing]):
+    """A column stage that learns nothing: what it does is all in its settings."""
+
+    def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
+        return {}
+
+    def learn(self, spec: Spec, known: Known) -> Nothing:
+        return Nothing()
+
+
 class RowStage(Stage[Learned]):
     """A stage that decides which training rows come in; it stands first, and judges cells as they are read."""
 

@@ -156,9 +156,9 @@ class Entry:
         out: dict[str, np.ndarray] = {}
         for block, columns in self.spec.blocks().items():
             if block in NUMBERS and matrix is not None:
-                out[block] = np.ascontiguousarray(matrix, dtype=block)
+                out[block] = _finite(np.ascontiguousarray(matrix, dtype=block))
             elif block in NUMBERS:
-                out[block] = _beside([decoded[c.name] for c in columns], block)
+                out[block] = _finite(_beside([decoded[c.name] for c in columns], block))
             elif block == CODES:
                 codes = [decoded[c.name].recoded(self._codes[c.name], UNSEEN) for c in columns]
                 out[block] = _beside(codes, "int32")
@@ -166,7 +166,7 @@ class Entry:
                 strings = [np.array([*decoded[c.name].values, ""], object)[decoded[c.name].codes] for c in columns]
                 out[block] = _beside(strings, object)
             else:
-                out[block] = decoded[columns[0].name]
+                out[block] = _finite(decoded[columns[0].name])
         return out
 
     # -- graph ---------------------------------------------------------------------------------
@@ -275,6 +275,13 @@ class Entry:
         """The codes (rows,) of a categorical column."""
         prefix = f"{list(self.vocabularies).index(name)}{BETWEEN}"
         return tf.gather(self.table.lookup(tf.strings.join([prefix, texts.words])), texts.codes)
+
+
+def _finite(x: np.ndarray) -> np.ndarray:
+    """NaN, which is missing, in the place of infinity; as it is, and not copied, where there is none."""
+    if x.dtype.kind != "f" or not (infinite := np.isinf(x)).any():
+        return x
+    return np.where(infinite, x.dtype.type(np.nan), x)
 
 
 def _beside(columns: list[np.ndarray], dtype: Any) -> np.ndarray:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from prepkit.core import Blocks, Stage
@@ -57,21 +56,16 @@ class Flow:
         return self.specs[-1]
 
     @as_written
-    def blocks(self, blocks: Blocks, *, finite: bool = False) -> Blocks:
-        """Packed raw columns through all stages; `finite`: whether all numbers are known to be so."""
-        if not finite:
-            blocks = {
-                name: tf.where(tf.math.is_finite(x), x, tf.constant(np.nan, x.dtype)) if x.dtype.is_floating else x
-                for name, x in blocks.items()
-            }
+    def blocks(self, blocks: Blocks) -> Blocks:
+        """Packed raw columns through all stages."""
         for stage, learned, spec in zip(self.stages, self.learned, self.specs[:-1], strict=True):
             blocks = stage.transform(spec, learned, blocks)
         return blocks
 
     @as_written
-    def finished(self, blocks: Blocks, *, finite: bool = False) -> Any:
+    def finished(self, blocks: Blocks) -> Any:
         """Packed raw columns to what the model gets: float32 (rows, features), or a dict by column."""
-        return self.shaped(self.blocks(blocks, finite=finite))
+        return self.shaped(self.blocks(blocks))
 
     @as_written
     def shaped(self, blocks: Blocks) -> Any:

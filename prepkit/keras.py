@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from prepkit.balance.probabilities import as_probabilities, full_correction, gives_logits
+from prepkit.balance.probabilities import as_probabilities, full_correction
 from prepkit.decode import decode_column
 from prepkit.entry import Entry
 from prepkit.errors import PrepkitError
@@ -26,6 +26,7 @@ from prepkit.source import RawChunk, as_source
 from prepkit.source.dataset import check_spec, split_element
 from prepkit.spec import Column, Spec
 from prepkit.storage import flow_from_text, flow_to_text, functions_of
+from prepkit.users_model import from_logits
 
 PACKAGE = "prepkit"
 
@@ -77,7 +78,7 @@ class Served(keras.Model):  # type: ignore[misc]
         self.text = flow
         self.flow = flow_from_text(flow, functions or {})
         self.model = model
-        self.logits = gives_logits(model) if logits is None else logits
+        self.logits = bool(from_logits(model)) if logits is None else logits
         self.rules = rules
         self.correction = None if correction is None else tuple(correction)
         if self.flow.entry.vocabularies:

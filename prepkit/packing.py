@@ -35,13 +35,13 @@ class Packing:
     labels: str
 
     @as_written
-    def finish(self, packed: Mapping[str, tf.Tensor], *, finite: bool = False) -> Any:
-        """One batch of packed rows: (features, label, weight), as far as there are; `finite` as in `Flow.blocks`."""
+    def finish(self, packed: Mapping[str, tf.Tensor]) -> Any:
+        """One batch of packed rows: (features, label, weight), as far as there are."""
         blocks = {name: x for name, x in packed.items() if name not in (LABEL, WEIGHT)}
         if any(name.startswith(FINAL) for name in blocks):
             out = [self.flow.shaped({name.removeprefix(FINAL): x for name, x in blocks.items()})]
         else:
-            out = [self.flow.finished(blocks, finite=finite)]
+            out = [self.flow.finished(blocks)]
         if LABEL in packed:
             label = self.flow.entry.raw.label
             assert label is not None

@@ -127,8 +127,7 @@ class _Training:
         return replace(prepared, refused=lambda: _refused(self.fitted, source))
 
     def of_arrays(self, arrays: dict[str, np.ndarray]) -> Prepared:
-        finish = functools.partial(self._finish, finite=not self.fitted.metadata.missing_cells)
-        dataset = from_memory(arrays, finish, self.batch_size, seed=self.seed, draw=self._draw)
+        dataset = from_memory(arrays, self._finish, self.batch_size, seed=self.seed, draw=self._draw)
         return self._with(dataset, lambda: _sliced(arrays))
 
     def of_reader(self, read: Rows, signature: Mapping[str, tf.TensorSpec]) -> Prepared:
@@ -206,14 +205,14 @@ class _Training:
         return Prepared(dataset, metadata, self.fitted, rows)
 
     @as_written
-    def _finish(self, packed: Mapping[str, tf.Tensor], *, finite: bool = False) -> Any:
+    def _finish(self, packed: Mapping[str, tf.Tensor]) -> Any:
         """One batch, the weight of each row times that of its class where weights are part of the dataset."""
         stage, metadata = weighing(self.fitted.recipe.stages), self.fitted.metadata
         if WEIGHT not in packed and not (stage and stage.as_sample_weight):
-            return self.fitted.packing.finish(packed, finite=finite)
+            return self.fitted.packing.finish(packed)
         weights = weights_by_class(self.fitted.recipe.stages, metadata.counts, metadata.class_names)
         weight = tf.gather(tf.constant(weights, tf.float32), packed[LABEL])
-        return self.fitted.packing.finish({**packed, WEIGHT: packed.get(WEIGHT, 1.0) * weight}, finite=finite)
+        return self.fitted.packing.finish({**packed, WEIGHT: packed.get(WEIGHT, 1.0) * weight})
 
 
 def _computed(blocks: Callable[[Any], Any], packed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

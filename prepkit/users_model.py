@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import random
 import re
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -50,11 +51,17 @@ def arguments(build: Callable[..., Any]) -> int:
     return int(any(p.kind in kinds and p.default is p.empty for p in inspect.signature(build).parameters.values()))
 
 
-def from_logits(loss: Any) -> bool | None:
-    """Whether a loss takes logits; None if it does not say."""
+def loss_of(model: Any) -> Any:
+    """What a model was compiled with, also where that is a list or dict of one loss; None of a model that is not."""
+    loss = getattr(model, "loss", None)
     while isinstance(loss, list | tuple | Mapping) and len(loss) == 1:  # one for each output
         loss = next(iter(loss.values() if isinstance(loss, Mapping) else loss))
-    loss = keras.losses.get(loss) if isinstance(loss, str) else loss
+    return keras.losses.get(loss) if isinstance(loss, str) else loss
+
+
+def from_logits(model: Any) -> bool | None:
+    """Whether the loss of a model takes logits; None if it does not say."""
+    loss = loss_of(model)
     said = getattr(loss, "from_logits", None)
     if said is None and callable(loss) and not isinstance(loss, keras.losses.Loss):
         setting = inspect.signature(loss).parameters.get("from_logits")
@@ -88,3 +95,20 @@ def shapes(x: Any) -> str:
     if isinstance(x, list | tuple):
         return f"{len(x)} outputs"
     return f"{x.dtype.name} {tuple(x.shape)}" if hasattr(x, "dtype") else f"a {type(x).__name__}"
+
+
+class Earlier:
+    """The models that a function has made before, and what they train; it does not keep them in memory."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, Any] = {}  # by id
+
+    def shared(self, model: Any) -> str:
+        """What a new model has in common with them, in words; "" for nothing."""
+        for part in (model, *model.trainable_variables):
+            if self._parts.get(id(part), lambda: None)() is part:
+                return "the same model" if part is model else f"a model that trains the same {part.path!r}"
+        return ""
+
+    def add(self, model: Any) -> None:
+        self._parts.update({id(part): weakref.ref(part) for part in (model, *model.trainable_variables)})

@@ -18,8 +18,8 @@ PACKAGE = Path(prepkit.__path__[0])
 PUBLIC = ""  # prepkit/__init__.py
 ORDER = [
     *["errors", "progress", "graph", "spec", "parse", "scan", "source", "labels", "finding", "report", "rules"],
-    *["tensors", "decode", "gate", "core", "entry", "features", "rows", "flow", "packing", "fit", "balance"],
-    *["feed", "users_model", "cleaning", "split", "storage", "metadata", "losses", "keras", "parity", "drift"],
+    *["tensors", "decode", "gate", "core", "entry", "features", "rows", "flow", "packing", "fit", "users_model"],
+    *["balance", "feed", "cleaning", "split", "storage", "metadata", "losses", "keras", "parity", "drift"],
     *["fitted", "prepared", "training", "pipeline", "profiling", "ablation", "doctor", "shards", "datasets"],
     *["demo", PUBLIC, "cli", "__main__"],
 ]

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import tensorflow as tf
-
-from prepkit.balance.probabilities import as_probabilities, full_correction, loss_of
-from prepkit.errors import PrepkitError
-from prepkit.users_model import are_probabilities, from_logits, shapes
 
 LEAST = 1e-7  # of a probability, as in Keras' losses: a single sure error costs 16, not infinity
 BINS = 15  # of the largest probability, as in Guo et al. 2017
@@ -88,59 +82,3 @@ def _auc(hit: np.ndarray, p: np.ndarray) -> float:
     ranks = (np.cumsum(n) - (n - 1) / 2)[place]
     inside = int(hit.sum())
     return float((ranks[hit].sum() - inside * (inside + 1) / 2) / (inside * (len(hit) - inside)))
-
-
-def class_probabilities(
-    model: Any, out: Any, classes: int, correction: Sequence[float] | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """What a model gave, as probabilities under the prior of the data, and under the one that it was trained on.
-
-    Args:
-        model: compiled; its loss tells whether it gives logits.
-        out: a tensor (rows, classes), or (rows, 1) of class 1 of two.
-        classes: how many there are.
-        correction: for the prior, to add to each class's logit; what undoes an adjusted loss comes on top of it. None
-            for the probabilities as they are learned, twice.
-
-    Returns:
-        Two arrays float64 (rows, classes), each row summing to 1; all NaN if the model gave anything not finite.
-
-    Raises:
-        PrepkitError: if `out` has another shape, or is neither probabilities nor logits that the loss knows of.
-
-    Example:
-        >>> import keras
-        >>> model = keras.Sequential([keras.layers.Dense(1, "sigmoid")])
-        >>> model.compile(loss="binary_crossentropy")
-        >>> p, said = class_probabilities(model, tf.constant([[0.5]]), 2, (0.0, -float(np.log(9))))
-        >>> p.round(3).tolist(), said.tolist()
-        ([[0.9, 0.1]], [[0.5, 0.5]])
-    """
-    if not tf.is_tensor(out) or tuple(out.shape[1:]) not in ((classes,), (1,) * (classes == 2)):
-        expected = f"{classes} units with a softmax" + " or one with a sigmoid" * (classes == 2)
-        raise PrepkitError(f"the model gives {shapes(out)} for {classes} classes: end it with {expected}.")
-    out = tf.cast(out, tf.float32)
-    values = out.numpy()
-    if not np.isfinite(values).all():
-        nothing = np.full((len(values), classes), np.nan)
-        return nothing, nothing
-    told = from_logits(loss_of(model))
-    logits = not are_probabilities(model, values, told)
-    if logits and told is False:
-        raise PrepkitError(
-            f"the model gives values from {values.min():.3g} to {values.max():.3g}, but its loss takes them for "
-            "probabilities: end it with a softmax or a sigmoid, or give the loss from_logits=True."
-        )
-    whole = full_correction(model, correction, classes)
-    said = _of_all_classes(as_probabilities(out, logits=logits))
-    if whole is None:
-        return said, said
-    return _of_all_classes(as_probabilities(out, logits=logits, correction=whole)), said
-
-
-def _of_all_classes(p: Any) -> np.ndarray:
-    """Of each class, float64, each row summing to 1."""
-    p = p.numpy().astype(np.float64).clip(0, 1)
-    p = np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 else p
-    total = p.sum(axis=1, keepdims=True)
-    return np.asarray(np.divide(p, total, out=np.full_like(p, 1 / p.shape[1]), where=total > 0))

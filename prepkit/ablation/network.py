@@ -6,7 +6,6 @@ import gc
 import json
 import re
 import warnings
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,12 +14,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from prepkit.ablation.measures import class_probabilities
 from prepkit.ablation.probe import Probe
-from prepkit.balance.probabilities import loss_of
+from prepkit.balance.probabilities import class_probabilities
 from prepkit.errors import PrepkitError
 from prepkit.metadata import Metadata
-from prepkit.users_model import arguments
+from prepkit.users_model import Earlier, arguments, loss_of
 
 Batch = tuple[Any, Any, Any]  # features, labels, and weights or None: tensors (rows, ...)
 
@@ -159,7 +157,7 @@ class Models:
             )
         self._build = build
         self._kept: OrderedDict[str, Trainable] = OrderedDict()
-        self._used: dict[int, Any] = {}  # by id: what was given for earlier runs
+        self._earlier = Earlier()
         self._discarded = 0
 
     def __call__(self, metadata: Metadata, batch: Batch, where: str) -> Trainable:
@@ -202,24 +200,19 @@ class Models:
             raise PrepkitError(f"the model function returned a {got}: let it return a compiled keras.Model.")
         if not model.compiled:
             raise PrepkitError("the model function returned a model that is not compiled: call compile in it.")
-        self._check_new(model, where)
+        if shared := self._earlier.shared(model):
+            raise PrepkitError(
+                f"the model function returned {shared} for {where} as for an earlier run, which would start from what "
+                "that has learned: make a new model and new layers each time, or set trainable=False for those that "
+                "are to be shared."
+            )
         if isinstance(model, keras.Sequential) and not model.built and tf.is_tensor(x):
             model.build((None, *x.shape[1:]))  # else it would be built for this number of rows
         out = model(x)
-        self._used.update({id(part): weakref.ref(part) for part in (model, *model.trainable_variables)})
+        self._earlier.add(model)
         _check_loss(model)
         class_probabilities(model, out, len(metadata.class_names), None)
         return model
-
-    def _check_new(self, model: Any, where: str) -> None:
-        for part in (model, *model.trainable_variables):
-            if self._used.get(id(part), lambda: None)() is part:
-                what = "the same model" if part is model else f"a model that trains the same {part.path!r}"
-                raise PrepkitError(
-                    f"the model function returned {what} for {where} as for an earlier run, which would start from "
-                    "what that has learned: make a new model and new layers each time, or set trainable=False for "
-                    "those that are to be shared."
-                )
 
     def _forget(self, model: Any) -> None:
         self._discarded += sum(v.value.dtype.size * int(np.prod(v.shape)) for v in model.variables)
@@ -275,7 +268,6 @@ def _renamed(value: Any, names: dict[str, int]) -> Any:
 
 def _check_loss(model: Any) -> None:
     loss = loss_of(model)
-    loss = keras.losses.get(loss) if isinstance(loss, str) else loss
     name = getattr(loss, "__name__", type(loss).__name__)
     bounded = (keras.activations.sigmoid, keras.activations.softmax)
     last = getattr(model.layers[-1], "activation", None) if model.layers else None

@@ -5,14 +5,14 @@ What makes numbers of codes and ids stands behind all stages that learn: their s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from prepkit.core import Blocks, ColumnStage, Known, Nothing, Stage, appended, check_columns, taken
+from prepkit.core import Blocks, ColumnStage, FixedStage, Nothing, Stage, appended, check_columns, taken
 from prepkit.features.choose import EVERYTHING, Drop
 from prepkit.features.encode import IDS
 from prepkit.features.impute import Impute
@@ -24,7 +24,7 @@ NUMERIC: tuple[Kind, ...] = ("numeric", "boolean", "tensor")  # where a missing 
 
 
 @dataclass(frozen=True)
-class Numbers(ColumnStage[Nothing]):
+class Numbers(FixedStage):
     """Categories as float32 numbers 0, 1, ... in alphabetical order; -1 for missing and unseen ones.
 
     Args:
@@ -47,12 +47,6 @@ class Numbers(ColumnStage[Nothing]):
     def __post_init__(self) -> None:
         check_columns(self)
 
-    def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
-        return {}
-
-    def learn(self, spec: Spec, known: Known) -> Nothing:
-        return Nothing()
-
     def output(self, spec: Spec, learned: Nothing | None) -> Spec:
         return _as_numbers(spec, {c.name for c in self.selected(spec)})
 
@@ -68,7 +62,7 @@ class Numbers(ColumnStage[Nothing]):
 
 
 @dataclass(frozen=True)
-class Floats(ColumnStage[Nothing]):
+class Floats(FixedStage):
     """Times as seconds since 1970-01-01 UTC, NaN where missing, and ids as float32 numbers.
 
     Args:
@@ -87,12 +81,6 @@ class Floats(ColumnStage[Nothing]):
 
     def __post_init__(self) -> None:
         check_columns(self)
-
-    def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
-        return {}
-
-    def learn(self, spec: Spec, known: Known) -> Nothing:
-        return Nothing()
 
     def _ids(self, spec: Spec) -> set[str]:
         return {c.name for c in self.selected(spec) if c.kind == "id"}

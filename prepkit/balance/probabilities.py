@@ -10,21 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from prepkit.errors import PrepkitError
+from prepkit.users_model import are_probabilities, from_logits, loss_of, shapes
 
 NOTHING = 1e-9  # corrections that differ by less change no probability of float32
-
-
-def loss_of(model: Any) -> Any:
-    """What a model was compiled with, also where that is a list or dict of one loss; None of a model that is not."""
-    loss = getattr(model, "loss", None)
-    if isinstance(loss, dict):
-        loss = list(loss.values())
-    return loss[0] if isinstance(loss, list | tuple) and len(loss) == 1 else loss
-
-
-def gives_logits(model: Any) -> bool:
-    """Whether its loss says so."""
-    return bool(getattr(loss_of(model), "from_logits", False))
 
 
 def full_correction(model: Any, correction: Sequence[float] | None, classes: int) -> tuple[float, ...] | None:
@@ -79,3 +67,59 @@ def as_probabilities(out: Any, *, logits: bool = False, correction: Sequence[flo
     p = factor * (tf.concat([1 - p, p], -1) if single else p)
     p = tf.math.divide_no_nan(p, tf.reduce_sum(p, -1, keepdims=True))
     return tf.cast(p[..., 1:] if single else p, out.dtype)
+
+
+def class_probabilities(
+    model: Any, out: Any, classes: int, correction: Sequence[float] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a model gave, as probabilities under the prior of the data, and under the one that it was trained on.
+
+    Args:
+        model: compiled; its loss tells whether it gives logits.
+        out: a tensor (rows, classes), or (rows, 1) of class 1 of two.
+        classes: how many there are.
+        correction: for the prior, to add to each class's logit; what undoes an adjusted loss comes on top of it. None
+            for the probabilities as they are learned, twice.
+
+    Returns:
+        Two arrays float64 (rows, classes), each row summing to 1; all NaN if the model gave anything not finite.
+
+    Raises:
+        PrepkitError: if `out` has another shape, or is neither probabilities nor logits that the loss knows of.
+
+    Example:
+        >>> import keras
+        >>> model = keras.Sequential([keras.layers.Dense(1, "sigmoid")])
+        >>> model.compile(loss="binary_crossentropy")
+        >>> p, said = class_probabilities(model, tf.constant([[0.5]]), 2, (0.0, -float(np.log(9))))
+        >>> p.round(3).tolist(), said.tolist()
+        ([[0.9, 0.1]], [[0.5, 0.5]])
+    """
+    expected = f"{classes} units with a softmax" + " or one with a sigmoid" * (classes == 2)
+    if not tf.is_tensor(out) or tuple(out.shape[1:]) not in ((classes,), (1,) * (classes == 2)):
+        raise PrepkitError(f"the model gives {shapes(out)} for {classes} classes: end it with {expected}.")
+    out = tf.cast(out, tf.float32)
+    values = out.numpy()
+    if not np.isfinite(values).all():
+        nothing = np.full((len(values), classes), np.nan)
+        return nothing, nothing
+    told = from_logits(model)
+    logits = not are_probabilities(model, values, told)
+    if logits and told is False:
+        raise PrepkitError(
+            f"the model gives values from {values.min():.3g} to {values.max():.3g}, but its loss takes them for "
+            f"probabilities: end it with {expected}, or give the loss from_logits=True."
+        )
+    whole = full_correction(model, correction, classes)
+    said = _of_all_classes(as_probabilities(out, logits=logits))
+    if whole is None:
+        return said, said
+    return _of_all_classes(as_probabilities(out, logits=logits, correction=whole)), said
+
+
+def _of_all_classes(p: Any) -> np.ndarray:
+    """Of each class, float64, each row summing to 1."""
+    p = p.numpy().astype(np.float64).clip(0, 1)
+    p = np.concatenate([1 - p, p], axis=1) if p.shape[1] == 1 else p
+    total = p.sum(axis=1, keepdims=True)
+    return np.asarray(np.divide(p, total, out=np.full_like(p, 1 / p.shape[1]), where=total > 0))

@@ -9,10 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from prepkit.balance.probabilities import as_probabilities, full_correction, gives_logits
+from prepkit.balance.probabilities import as_probabilities, full_correction
 from prepkit.core import did_you_mean
 from prepkit.errors import PrepkitError
 from prepkit.source.dataset import check_spec, split_element
+from prepkit.users_model import from_logits
 
 CANDIDATES = 1000  # at which a metric that is a function is computed: each takes a pass over the rows
 ROUNDING = 1e-6  # by which probabilities of float32 may lie beyond 0 or 1
@@ -205,7 +206,7 @@ def labelled_probabilities(
 def _probabilities(model: keras.Model, x: Any, correction: Sequence[float] | None) -> tf.Tensor:
     out = tf.convert_to_tensor(model(x, training=False))
     whole = full_correction(model, correction, max(2, out.shape[-1]))
-    return as_probabilities(out, logits=gives_logits(model), correction=whole)
+    return as_probabilities(out, logits=bool(from_logits(model)), correction=whole)
 
 
 def _batches(dataset: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,13 +12,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from prepkit.cleaning.given import cured
+from prepkit.balance.probabilities import class_probabilities
 from prepkit.errors import PrepkitError
 from prepkit.feed import from_memory
 from prepkit.graph import as_written
 from prepkit.labels import formed
 from prepkit.spec import LABEL, WEIGHT
-from prepkit.users_model import apart, are_probabilities, arguments, from_logits, shapes, sum_to_one, told
+from prepkit.users_model import Earlier, apart, arguments, shapes, told
 
 STOPPING = 0.1  # of a fold's training rows: by their loss training stops
 # Epochs: with 20 % wrong labels in scikit-learn's digits and cancer, 2 to 5 differ by less than 0.02 in log-loss out of
@@ -74,7 +73,7 @@ class Network:
     epochs: int = 50
     batch_size: int = 256
     seed: int = 0
-    _used: dict[int, Any] = field(default_factory=dict, init=False, repr=False)  # by id: what earlier folds trained
+    _earlier: Earlier = field(default_factory=Earlier, init=False, repr=False)  # what earlier folds trained
 
     def __call__(self, train: np.ndarray, held_out: np.ndarray, where: str) -> np.ndarray | None:
         """Class probabilities, float32 (held_out, classes), or None if the training diverged.
@@ -115,19 +114,13 @@ class Network:
             raise PrepkitError(f"CleanLabels: model returned {shapes(model)}: let it return a compiled keras.Model.")
         if not model.compiled:
             raise PrepkitError("CleanLabels: model returned a model that is not compiled: call compile in it.")
-        self._check_new(model, where)
+        if shared := self._earlier.shared(model):
+            raise PrepkitError(
+                f"CleanLabels: model returned {shared} for {where} as for an earlier fold, and weights would know the "
+                "held-out rows: make a new model and new layers each time, or set trainable=False for those that are "
+                "to be shared."
+            )
         return model
-
-    def _check_new(self, model: Any, where: str) -> None:
-        """Refuse weights that an earlier fold has trained."""
-        for part in (model, *model.trainable_variables):
-            if self._used.get(id(part), lambda: None)() is part:
-                what = "the same model" if part is model else f"a model that trains the same {part.path!r}"
-                raise PrepkitError(
-                    f"CleanLabels: model returned {what} for {where} as for an earlier fold, and weights would know "
-                    "the held-out rows: make a new model and new layers each time, or set trainable=False for those "
-                    "that are to be shared."
-                )
 
     def _predicted(self, model: Any, train: np.ndarray, to_predict: Any) -> np.ndarray | None:
         # Before it is trained too: what is wrong with its outputs is told at once.
@@ -151,7 +144,7 @@ class Network:
             shuffle=False,  # the dataset does it, and Keras warns that it cannot
             verbose=0,
         ).history
-        self._used.update({id(part): weakref.ref(part) for part in (model, *model.trainable_variables)})
+        self._earlier.add(model)
         return bool(np.isfinite([history[name][-1] for name in ("loss", "val_loss") if name in history]).all())
 
     def _parted(self, train: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -192,28 +185,11 @@ class Network:
         Raises:
             PrepkitError: if these are no probabilities, and no logits that the loss knows of.
         """
-        expected = f"{self.classes} units with a softmax" + " or one with a sigmoid" * (self.classes == 2)
-        if not isinstance(out, np.ndarray) or out.shape[1:] not in ((self.classes,), (1,) * (self.classes == 2)):
-            raise PrepkitError(
-                f"CleanLabels: the model gives {shapes(out)} for {self.classes} classes: end it with {expected}."
-            )
-        out = out.astype(np.float32)
-        if not np.isfinite(out).all():
-            return np.full((len(out), self.classes), np.nan, np.float32)
-        if are_probabilities(model, out, told := from_logits(model.loss)):
-            out = out.clip(0, 1)
-        elif told is False:
-            raise PrepkitError(
-                f"CleanLabels: the model gives values from {out.min():.3g} to {out.max():.3g}, but its loss takes "
-                f"them for probabilities: end it with {expected}, or give the loss from_logits=True."
-            )
-        else:  # the sigmoid without overflow, or the softmax but for its sum
-            single = out.shape[1] == 1
-            out = (1 + np.tanh(out / 2)) / 2 if single else np.exp(out - out.max(axis=1, keepdims=True))
-        if out.shape[1] == 1:
-            return np.concatenate([1 - out, out], axis=1)
-        # Of one sigmoid for each class, or of logits, they do not sum to 1.
-        return out if sum_to_one(out) else cured(out)
+        given = tf.convert_to_tensor(out) if isinstance(out, np.ndarray) else out
+        try:
+            return class_probabilities(model, given, self.classes)[0].astype(np.float32)
+        except PrepkitError as error:
+            raise PrepkitError(f"CleanLabels: {error}") from error
 
 
 class _Diverged(keras.callbacks.Callback):  # type: ignore[misc]

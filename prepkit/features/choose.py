@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 
-from prepkit.core import Blocks, ColumnStage, Known, Nothing, Selection, appended, check_columns, taken
+from prepkit.core import Blocks, FixedStage, Nothing, Selection, appended, check_columns, taken
 from prepkit.errors import PrepkitError
 from prepkit.scan import Accumulator, Statistic
 from prepkit.spec import FLOAT32, FLOAT64, RAW_KINDS, STRINGS, Column, Kind, Spec
@@ -20,7 +20,7 @@ EVERYTHING: frozenset[Statistic] = frozenset({"moments", "extremes", "quantiles"
 
 
 @dataclass(frozen=True)
-class Drop(ColumnStage[Nothing]):
+class Drop(FixedStage):
     """Leave columns out.
 
     Args:
@@ -49,12 +49,6 @@ class Drop(ColumnStage[Nothing]):
     def _left(self, spec: Spec) -> tuple[Column, ...]:
         gone = {c.name for c in self.selected(spec)}
         return tuple(c for c in spec.columns if c.name not in gone)
-
-    def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
-        return {}
-
-    def learn(self, spec: Spec, known: Known) -> Nothing:
-        return Nothing()
 
     @property
     def carries(self) -> frozenset[Statistic]:
@@ -96,7 +90,7 @@ class Select(Drop):
 
 
 @dataclass(frozen=True)
-class Map(ColumnStage[Nothing]):
+class Map(FixedStage):
     """Replace columns by what a TensorFlow function makes of them.
 
     Args:
@@ -134,12 +128,6 @@ class Map(ColumnStage[Nothing]):
         if not self.name:
             object.__setattr__(self, "name", getattr(self.function, "__name__", "function"))
         check_columns(self)
-
-    def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
-        return {}
-
-    def learn(self, spec: Spec, known: Known) -> Nothing:
-        return Nothing()
 
     def output(self, spec: Spec, learned: Nothing | None) -> Spec:
         chosen = self.selected(spec)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
 
-from prepkit.core import Blocks, ColumnStage, Known, Nothing, appended, check_columns, taken
+from prepkit.core import Blocks, FixedStage, Nothing, appended, check_columns, taken
 from prepkit.errors import PrepkitError
 from prepkit.features.choose import unpacked
-from prepkit.scan import Statistic
 from prepkit.spec import FLOAT64, Column, Kind, Spec
 
 DAY = 86_400.0  # seconds
@@ -21,7 +20,7 @@ LINEAR = ("elapsed", "year")
 
 
 @dataclass(frozen=True)
-class Datetime(ColumnStage[Nothing]):
+class Datetime(FixedStage):
     """Numeric and cyclic parts of a point in time.
 
     Args:
@@ -58,12 +57,6 @@ class Datetime(ColumnStage[Nothing]):
         if wrong or not self.parts:
             raise PrepkitError(f"Datetime: parts={self.parts}: choose from {', '.join((*LINEAR, *CYCLES))}.")
         check_columns(self)
-
-    def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
-        return {}
-
-    def learn(self, spec: Spec, known: Known) -> Nothing:
-        return Nothing()
 
     def output(self, spec: Spec, learned: Nothing | None) -> Spec:
         chosen = self.selected(spec)

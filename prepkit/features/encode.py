@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 import tensorflow as tf
 
-from prepkit.core import Blocks, ColumnStage, Known, Nothing, appended, check_columns, one_of, taken
+from prepkit.core import Blocks, ColumnStage, FixedStage, Known, Nothing, appended, check_columns, one_of, taken
 from prepkit.errors import PrepkitError
 from prepkit.scan import Statistic, Vocabulary
 from prepkit.spec import CODES, STRINGS, Column, Kind, Spec
@@ -241,7 +241,7 @@ class Lookup(ColumnStage[Categories]):
 
 
 @dataclass(frozen=True)
-class Hash(ColumnStage[Nothing]):
+class Hash(FixedStage):
     """A bucket for each category by its hash: for columns with very many, no vocabulary to keep.
 
     Args:
@@ -280,12 +280,6 @@ class Hash(ColumnStage[Nothing]):
         if self.columns is None:
             raise PrepkitError("Hash: say which columns, as in Hash('zip', bins=64).")
         check_columns(self)
-
-    def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
-        return {}
-
-    def learn(self, spec: Spec, known: Known) -> Nothing:
-        return Nothing()
 
     def output(self, spec: Spec, learned: Nothing | None) -> Spec:
         chosen = {c.name for c in self.selected(spec)}

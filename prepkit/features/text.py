@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import tensorflow as tf
 
-from prepkit.core import Blocks, ColumnStage, Known, Nothing, check_columns, taken
+from prepkit.core import Blocks, FixedStage, Nothing, check_columns, taken
 from prepkit.errors import PrepkitError
 from prepkit.features.encode import HINT, is_whole
 from prepkit.parse import SPACES
-from prepkit.scan import Statistic
 from prepkit.spec import STRINGS, Column, Kind, Spec
 
 
 @dataclass(frozen=True)
-class Text(ColumnStage[Nothing]):
+class Text(FixedStage):
     """Counts of hashed character n-grams, log-scaled and of unit length: similar spellings lie near each other.
 
     Args:
@@ -63,12 +62,6 @@ class Text(ColumnStage[Nothing]):
         if self.columns is None:
             return tuple(c for c in spec.columns if c.kind == "text")
         return super().selected(spec)
-
-    def needs(self, spec: Spec) -> Mapping[str, Sequence[Statistic]]:
-        return {}
-
-    def learn(self, spec: Spec, known: Known) -> Nothing:
-        return Nothing()
 
     def output(self, spec: Spec, learned: Nothing | None) -> Spec:
         chosen = {c.name for c in self.selected(spec)}

@@ -222,7 +222,7 @@ REFUSED = {
     r"gives float32 \(16, 4\) for 3 classes: end it with 3 units": sequential(units=4),
     "loss mean_squared_error is one of numbers": sequential(last=None, loss="mse"),
     "loss MeanAbsoluteError is one of numbers": sequential(last=None, loss=keras.losses.MeanAbsoluteError()),
-    "takes them for probabilities: end it with a softmax": sequential(last=None, loss=SPARSE),
+    "takes them for probabilities: end it with 3 units with a softmax": sequential(last=None, loss=SPARSE),
 }
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import prepkit as pk
 from prepkit.balance.prior import correction
-from prepkit.balance.probabilities import as_probabilities, full_correction, gives_logits, loss_of
+from prepkit.balance.probabilities import as_probabilities, full_correction
 
 TINY = 1e-6  # the smallest ratio of shares that is corrected for
 EXTREME = (float(np.log(TINY)), -float(np.log(TINY)))
@@ -87,16 +87,6 @@ def test_the_type_stays(dtype, logits):
 
 def compiled(loss: object) -> SimpleNamespace:
     return SimpleNamespace(loss=loss)
-
-
-def test_the_loss_tells_whether_there_are_logits():
-    told = keras.losses.BinaryCrossentropy(from_logits=True)
-    for loss in (told, [told], {"y": told}):
-        assert gives_logits(compiled(loss))
-        assert loss_of(compiled(loss)) is told
-    for loss in (keras.losses.BinaryCrossentropy(), "mse", None, [told, told]):
-        assert not gives_logits(compiled(loss))
-    assert not gives_logits(object())
 
 
 def test_what_the_loss_adjusted_is_added():

@@ -77,7 +77,7 @@ def test_measures_are_those_of_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     p = rng.dirichlet([2.0, 1.0, 0.5], 500)
     y = np.array([rng.choice(3, p=row) for row in p])
-    found = balance.measured(p, y, rarest=2, suffix="_corrected")
+    found = balance.measured(p, y, p, (300, 150, 50), "_corrected")
     expected = {
         "auc": metrics.roc_auc_score(y, p, multi_class="ovr"),
         "log_loss": metrics.log_loss(y, p),
@@ -86,14 +86,6 @@ def test_measures_are_those_of_scikit_learn() -> None:
     }
     for name, value in expected.items():
         assert found[f"{name}_corrected"] == pytest.approx(value), name
-
-
-def test_calibration_error_by_hand() -> None:
-    p = np.array([[0.9, 0.1], [0.91, 0.09], [0.3, 0.7], [0.69, 0.31]])
-    y = np.array([0, 1, 1, 1])
-    # 15 bins: 0.9 and 0.91 share one (13/15 to 14/15), of accuracy 1/2; 0.7 and 0.69 another (10/15 to 11/15), 1/2.
-    assert balance.calibration_error(p, y) == pytest.approx(((0.905 - 0.5) + (0.695 - 0.5)) / 2)
-    assert balance.calibration_error(np.eye(2), np.arange(2)) == 0
 
 
 def test_one_unit_becomes_a_column_a_class() -> None:

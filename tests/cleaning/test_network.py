@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import random
 import warnings
 
@@ -11,10 +10,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from prepkit import users_model
 from prepkit.cleaning.network import Network
 from prepkit.errors import PrepkitError
-from prepkit.users_model import told
 
 layers = keras.layers
 SPARSE, BINARY = "sparse_categorical_crossentropy", "binary_crossentropy"
@@ -168,21 +165,6 @@ def test_it_may_take_the_metadata():
     assert told == [({"classes": 3}, 8, SPARSE)]
 
 
-@pytest.mark.parametrize(
-    "build, arguments",
-    [
-        (lambda: 0, 0),
-        (lambda metadata: 0, 1),
-        (lambda units=3: 0, 0),
-        (lambda *, units=3: 0, 0),
-        (lambda *metadata: 0, 0),
-        (functools.partial(lambda m, units: 0, units=3), 1),
-    ],
-)
-def test_only_one_argument_without_a_default_gets_it(build, arguments):
-    assert users_model.arguments(build) == arguments
-
-
 def test_a_dict_of_features_goes_to_a_functional_model():
     x, y = rows()
 
@@ -280,12 +262,6 @@ def test_an_input_of_another_width_is_said_with_what_there_is():
     assert "\x1b" not in told and "\n" not in told
 
 
-def test_an_error_in_the_graph_is_told_by_its_reason():
-    text = 'Graph execution error:\n\nDetected at node a/b defined at (most recent call last):\n  File "x.py", line 3\n'
-    error = tf.errors.InvalidArgumentError(None, None, text + "\nReceived a label value of 2.\n\t [[{{node a/b}}]]")
-    assert told(error) == "InvalidArgumentError: Received a label value of 2"
-
-
 def test_many_folds_log_nothing(caplog, monkeypatch):
     monkeypatch.setattr(tf.get_logger(), "propagate", True)  # so that caplog sees it
     x, y = rows(n=60)
@@ -327,25 +303,6 @@ def test_so_is_a_new_model_around_the_same_trained_layer():
 def test_a_layer_that_is_not_trained_may_be_shared():
     shared = layers.Dense(3, trainable=False)
     assert folds_of(lambda: around(shared)).shape == (30, 2)
-
-
-@pytest.mark.parametrize(
-    "loss, told",
-    [
-        (SPARSE, False),
-        (keras.losses.CategoricalCrossentropy(from_logits=True), True),
-        (keras.losses.categorical_crossentropy, False),
-        (functools.partial(keras.losses.binary_crossentropy, from_logits=True), True),
-        ([keras.losses.BinaryCrossentropy(from_logits=True)], True),
-        ({"out": BINARY}, False),
-        (keras.losses.Hinge(), None),
-        ("hinge", None),
-        (lambda y, z, from_logits: z, None),
-        (None, None),
-    ],
-)
-def test_the_loss_tells_whether_outputs_are_logits(loss, told):
-    assert users_model.from_logits(loss) is told
 
 
 @pytest.mark.parametrize(
