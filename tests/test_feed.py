@@ -361,13 +361,15 @@ def test_a_batch_that_is_larger_than_the_epoch(way):
     assert tuple(np.bincount(LABELS[ids], minlength=3)) == UNDER.targets
 
 
-def test_drawn_rows_of_a_stream_pass_in_pieces_of_a_batch():
-    """And no window is repeated as a whole."""
+@pytest.mark.parametrize("size, rows", [(1, BATCH), (2**12, None), (2**30, 9900)], ids=["batch", "some", "all"])
+def test_drawn_rows_of_a_stream_pass_in_pieces(size, rows, monkeypatch):
+    """And no window is repeated as a whole, but where that is little."""
     (arrays,) = labelled(N)
     windows = tf.data.Dataset.from_tensor_slices(arrays).batch(N)
+    monkeypatch.setattr(feed, "PIECE_BYTES", size)
     pieces = [len(p["id"]) for p in feed._drawn(windows, Draw(COUNTS, (900, 9000, 0)), BATCH, 0)]
     assert sum(pieces) == 9900
-    assert max(pieces) == BATCH
+    assert max(pieces) == (rows or size // sum(a.dtype.itemsize * a[0].size for a in arrays.values()))
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="how much memory is in use is not told here")

@@ -15,10 +15,11 @@ from prepkit.graph import as_written
 class Draw:
     """Rows repeated or left out so that each class has its aim, other ones in each epoch.
 
-    Row i of a class, in random order, comes floor(((i + 1) * aim + phase) / count) - floor((i * aim + phase) / count)
-    times, its phase drawn anew for each epoch from 0 to count - 1. So each class has exactly its aim in every epoch,
-    also where rows come in a stream a window at a time; each row comes aim / count times on average; and no two rows
-    of a class differ by more than one in an epoch. This is systematic sampling.
+    The first i rows of a class come floor((i * aim + phase) / count) times in all, with a phase that is drawn anew for
+    each epoch from 0 to count - 1; which rows of a window come once more often than the others is drawn, too. So each
+    class has exactly its aim in every epoch, also where rows come in a stream a window at a time; each row comes
+    aim / count times on average; and no two rows of a class differ by more than one in an epoch. This is systematic
+    sampling.
 
     Args:
         counts: rows of each class that come in.
@@ -71,31 +72,24 @@ class Draw:
             epoch: int64 (2,), a seed that is the same for all windows of an epoch.
             seed: int64 (2,), another one for each window.
         """
-        n = len(self.counts)
-        counts, targets = tf.constant(self.counts, tf.int64), tf.constant(self.targets, tf.int64)
-        uniform = tf.random.stateless_uniform([n], epoch, dtype=tf.float64)
-        phase = tf.cast(tf.floor(uniform * tf.cast(counts, tf.float64)), tf.int64)
-        order, sizes = self._by_class(labels, tf.range(tf.size(labels)), _folded(seed, 0))
-        label = tf.repeat(tf.range(n), sizes)
-        starts = tf.cast(tf.cumsum(sizes, exclusive=True), tf.int64)
-        place = tf.range(tf.size(labels, tf.int64)) + tf.gather(before - starts, label)
-        count, target, phase = (tf.gather(x, label) for x in (tf.maximum(counts, 1), targets, phase))
-        copies = ((place + 1) * target + phase) // count - (place * target + phase) // count
-        drawn = tf.repeat(order, copies)
-        return self._spread(labels, drawn, seed) if self.even else _shuffled(drawn, _folded(seed, 1))
-
-    def _by_class(self, labels: tf.Tensor, rows: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Rows in random order, those of one class side by side, and how many each class has."""
-        rows = _shuffled(rows, seed)
+        uniform = tf.random.stateless_uniform([len(self.counts)], epoch, dtype=tf.float64)
+        phase = tf.cast(tf.floor(uniform * np.asarray(self.counts, np.float64)), tf.int64)
+        rows = _shuffled(tf.range(tf.size(labels)), _folded(seed, 0))
         parts = tf.dynamic_partition(rows, tf.gather(labels, rows), len(self.counts))
-        return tf.concat(parts, 0), tf.stack([tf.size(part) for part in parts])
-
-    def _spread(self, labels: tf.Tensor, drawn: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        """Each class at equal distances, in random order."""
-        order, sizes = self._by_class(labels, drawn, _folded(seed, 1))
-        starts, widths = (tf.repeat(x, sizes) for x in (tf.cumsum(sizes, exclusive=True), sizes))
-        at = (tf.cast(tf.range(tf.size(order)) - starts, tf.float64) + 0.5) / tf.cast(widths, tf.float64)
-        return tf.gather(order, tf.argsort(at, stable=True))
+        sizes = tf.stack([tf.size(part) for part in parts])
+        first, last = (
+            (seen * self.targets + phase) // np.maximum(self.counts, 1)
+            for seen in (before, before + tf.cast(sizes, tf.int64))
+        )
+        lengths = tf.unstack(tf.cast(last - first, tf.int32))
+        # In random order, the first ones come once more often than the others.
+        drawn = [
+            tf.gather(part, tf.range(n) % tf.maximum(tf.size(part), 1)) for part, n in zip(parts, lengths, strict=True)
+        ]
+        if not self.even:
+            return _shuffled(tf.concat(drawn, 0), _folded(seed, 1))
+        places = [(tf.cast(tf.range(n), tf.float64) + 0.5) / tf.cast(n, tf.float64) for n in lengths]
+        return tf.gather(tf.concat(drawn, 0), tf.argsort(tf.concat(places, 0), stable=True))
 
 
 def _folded(seed: tf.Tensor, i: int) -> tf.Tensor:
